@@ -1,0 +1,1 @@
+"""Bundled sample media and what makes them."""
