@@ -1,0 +1,175 @@
+"""PDFium on a short leash: page text with its place, and the pictures that a page draws."""
+
+import ctypes
+import io
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from blake3 import blake3
+
+from commonspace.core.errors import ItemError
+from commonspace.core.item import Embedded, Metadata, Piece, Span
+from commonspace.ingest.heartbeat import beat
+from commonspace.ingest.plan import Plan
+from commonspace.ingest.text import text_pieces
+
+__all__ = ["PdfContents", "read_pdf"]
+
+FORM_DEPTH: Final = 4
+PICTURE_SIDE: Final = 1024
+"""Pictures are kept for embedding and thumbnails, so this shorter side is enough."""
+JPEG_QUALITY: Final = 90
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PdfContents:
+    """Everything wanted from one PDF."""
+
+    pieces: tuple[Piece, ...]
+    pictures: tuple[Embedded, ...]
+    notes: tuple[str, ...]
+    metadata: Metadata
+
+
+def read_pdf(data: bytes, plan: Plan) -> PdfContents:
+    """The passages and pictures of a PDF.
+
+    Raises:
+        ItemError: encrypted, corrupt, or with neither words nor pictures.
+    """
+    import pypdfium2 as pdfium
+
+    try:
+        with pdfium.PdfDocument(data) as document:
+            return _read(document, plan)
+    except pdfium.PdfiumError as error:
+        raise _failure(getattr(error, "err_code", None)) from None
+    except (ValueError, RuntimeError, IndexError, KeyError, OverflowError, ctypes.ArgumentError):
+        raise _failure(None) from None
+
+
+def _failure(err_code: int | None) -> ItemError:
+    from pypdfium2 import raw
+
+    if err_code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY):
+        return ItemError(
+            "encrypted", "The PDF is locked with a password.", fix="Save a copy without a password and give that."
+        )
+    return ItemError(
+        "corrupt", "It begins like a PDF but does not decode.", fix="Copy it again, or print it to a new PDF."
+    )
+
+
+def _read(document: Any, plan: Plan) -> PdfContents:
+    num_pages = len(document)
+    pages = min(num_pages, plan.limits.document_pages)
+    album = _Album(plan)
+    pieces: list[Piece] = []
+    damaged = 0
+    for index in range(pages):
+        try:
+            text = _page(document, index, album)
+        except RuntimeError:
+            damaged += 1
+            continue
+        if text.strip():
+            pieces.extend(text_pieces(text, plan, page=index + 1))
+        beat()
+    notes = list(album.notes())
+    if num_pages > pages:
+        notes.append(f"first {pages} of {num_pages} pages only")
+    if damaged:
+        notes.append(f"{damaged} damaged pages left out")
+    if damaged and damaged == pages:
+        raise _failure(None)
+    if not pieces and not album.pictures:
+        raise ItemError(
+            "empty",
+            f"The PDF has {num_pages} pages but neither text nor pictures of a useful size.",
+            fix="If it is a scan, run text recognition on it first; else leave it out.",
+        )
+    metadata: Metadata = {"pages": num_pages, **_title(document)}
+    return PdfContents(pieces=tuple(pieces), pictures=tuple(album.pictures), notes=tuple(notes), metadata=metadata)
+
+
+def _page(document: Any, index: int, album: "_Album") -> str:
+    """One page's text; its pictures go to the album."""
+    page = document[index]
+    try:
+        textpage = page.get_textpage()
+        try:
+            text: str = textpage.get_text_range()
+        finally:
+            textpage.close()
+        album.collect(page, index + 1)
+    finally:
+        page.close()
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\ufffe", "-\n").replace("\x00", "")
+
+
+def _title(document: Any) -> Metadata:
+    title = " ".join(str(document.get_metadata_value("Title")).split())
+    return {"title": title} if title else {}
+
+
+@final
+class _Album:
+    """The pictures of one document: each once, none too small or too large, not too many."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.pictures: list[Embedded] = []
+        self._limits = plan.limits
+        self._seen: set[str] = set()
+        self._left_out = 0
+        self._broken = 0
+
+    def collect(self, page: Any, number: int) -> None:
+        """Keep the pictures that a page draws."""
+        from pypdfium2 import raw
+
+        for drawn in page.get_objects(filter=(raw.FPDF_PAGEOBJ_IMAGE,), max_depth=FORM_DEPTH):
+            try:
+                self._keep(drawn, number)
+            except (RuntimeError, ValueError, OSError, KeyError, NotImplementedError):
+                self._broken += 1
+            beat()
+
+    def notes(self) -> tuple[str, ...]:
+        """What was left out."""
+        notes = []
+        if self._left_out:
+            notes.append(f"{self._left_out} pictures beyond the limit of {self._limits.document_pictures} left out")
+        if self._broken:
+            notes.append(f"{self._broken} pictures that do not decode left out")
+        return tuple(notes)
+
+    def _keep(self, drawn: Any, number: int) -> None:
+        width, height = drawn.get_px_size()
+        shorter, longer = min(width, height), max(width, height)
+        limits = self._limits
+        if shorter < limits.picture_shortest_side or longer > limits.image_ratio * shorter:
+            return
+        if width * height > limits.image_pixels:
+            self._broken += 1
+            return
+        if len(self.pictures) >= limits.document_pictures:
+            self._left_out += 1
+            return
+        data = _encoded(drawn.get_bitmap(render=False).to_pil())
+        digest = blake3(data).hexdigest()
+        if digest not in self._seen:
+            self._seen.add(digest)
+            name = f"picture-{len(self.pictures) + 1}"
+            self.pictures.append(Embedded(name=name, data=data, span=Span(page=number)))
+
+
+def _encoded(image: Any) -> bytes:
+    """A picture as JPEG, encoded anew so that nothing of the original file is carried along."""
+    shorter = min(image.size)
+    if shorter > PICTURE_SIDE:
+        size = (round(image.width * PICTURE_SIDE / shorter), round(image.height * PICTURE_SIDE / shorter))
+        image = image.resize(size, reducing_gap=2.0)
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()

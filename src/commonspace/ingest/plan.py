@@ -1,0 +1,26 @@
+"""What the encoders want from decoding: sizes, rates and window lengths, next to the limits."""
+
+from dataclasses import dataclass, field
+from typing import final
+
+from commonspace.ingest.limits import Limits
+
+__all__ = ["Plan"]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One decoding's parameters; picklable, so that it travels to decode workers.
+
+    ``image_side`` is the shorter side wanted, in pixels: larger pictures are scaled down to it, smaller ones are
+    left alone. ``audio_window_seconds`` is the longest piece of sound. ``video_frame_seconds`` is the least time
+    between two frames of one video. ``passage_chars`` is the length at which text is split.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    image_side: int = 256
+    audio_rate: int = 16_000
+    audio_window_seconds: float = 10.0
+    video_frame_seconds: float = 1.0
+    passage_chars: int = 900
