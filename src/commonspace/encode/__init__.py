@@ -1,0 +1,1 @@
+"""Checked arrays become unit vectors in a space; knows no index."""

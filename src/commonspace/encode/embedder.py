@@ -1,0 +1,123 @@
+"""Items in, unit vectors out: the space as a person uses it from Python."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from commonspace.core.errors import ItemError, UnsupportedModality
+from commonspace.core.modality import Modality
+from commonspace.core.space import Space
+from commonspace.core.vectors import Vectors, unit
+from commonspace.encode.prepare import Prepared, PreparedPiece, Preparer
+from commonspace.encode.tower import Tower
+
+__all__ = ["Embedder", "Embedding"]
+
+BATCH_ITEMS = 64
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Embedding:
+    """One item's vector (d, unit length) and what was done to the item on the way."""
+
+    vector: NDArray[np.float32]
+    modality: Modality
+    notes: tuple[str, ...]
+
+
+@final
+class Embedder:
+    """A space ready to embed, from any thread; the same item gives the same vector in any company."""
+
+    def __init__(self, preparer: Preparer, load_tower: Callable[[Modality], Tower]) -> None:
+        self.preparer = preparer
+        self._load_tower = load_tower
+        self._towers: dict[Modality, Tower] = {}
+        self._lock = Lock()
+
+    @property
+    def space(self) -> Space:
+        """Where the vectors live."""
+        return self.preparer.space
+
+    def __repr__(self) -> str:
+        space = self.space
+        return f"<Embedder {space.name}: {space.dimension}-d, {', '.join(space.modalities)}>"
+
+    def embed(self, items: Sequence[object]) -> Vectors:
+        """Embed items: n x dimension, float32, unit rows, in order.
+
+        A ``str`` is always text, a ``pathlib.Path`` a file; PIL pictures, bytes and ``Audio`` are media.
+        An item of several pieces (a video, a long text) gets the normalised mean of their vectors.
+
+        Raises:
+            ItemError: the first item that cannot be embedded; ``try_embed`` goes on instead.
+            UnsupportedModality: the space has no tower for an item.
+        """
+        rows = np.empty((len(items), self.space.dimension), dtype=np.float32)
+        for start in range(0, len(items), BATCH_ITEMS):
+            batch = [self.preparer.value(item) for item in items[start : start + BATCH_ITEMS]]
+            rows[start : start + len(batch)] = [answer.vector for answer in self._embeddings(batch)]
+        return rows
+
+    def try_embed(self, items: Sequence[object]) -> list[Embedding | ItemError]:
+        """Embed what can be embedded; the others answer with their error. In order."""
+        answers: list[Embedding | ItemError] = []
+        for start in range(0, len(items), BATCH_ITEMS):
+            prepared = [self._attempt(item) for item in items[start : start + BATCH_ITEMS]]
+            vectors = iter(self._embeddings([item for item in prepared if isinstance(item, Prepared)]))
+            answers += [next(vectors) if isinstance(item, Prepared) else item for item in prepared]
+        return answers
+
+    def encode(self, pieces: Sequence[PreparedPiece]) -> Vectors:
+        """Run the towers over prepared pieces of any mix: one unit row each, in order.
+
+        Raises:
+            ModelError: a tower that is needed for the first time cannot be loaded.
+        """
+        rows = np.empty((len(pieces), self.space.dimension), dtype=np.float32)
+        for modality in self.space.towers:
+            places = [place for place, piece in enumerate(pieces) if piece.modality == modality]
+            if places:
+                with self._lock:
+                    rows[places] = self._tower(modality).encode([pieces[place].features for place in places])
+        return rows
+
+    def _tower(self, modality: Modality) -> Tower:
+        if modality not in self._towers:
+            self._towers[modality] = self._load_tower(modality)
+        return self._towers[modality]
+
+    def _attempt(self, item: object) -> Prepared | ItemError:
+        try:
+            return self.preparer.value(item)
+        except UnsupportedModality as error:
+            return ItemError(error.code, error.cause, fix=error.fix)
+        except ItemError as error:
+            return error
+
+    def _embeddings(self, batch: Sequence[Prepared]) -> list[Embedding]:
+        if not batch:
+            return []
+        vectors = self.encode([piece for item in batch for piece in item.pieces])
+        ends = np.cumsum([len(item.pieces) for item in batch])
+        return [
+            Embedding(vector=_pooled(rows, item), modality=item.modality, notes=item.notes)
+            for item, rows in zip(batch, np.split(vectors, ends[:-1]), strict=True)
+        ]
+
+
+def _pooled(rows: Vectors, item: Prepared) -> NDArray[np.float32]:
+    """One vector for the item: each tower modality counts alike, then each piece within it."""
+    if len(rows) == 1:
+        only: NDArray[np.float32] = rows[0]
+        return only
+    modalities = np.array([piece.modality for piece in item.pieces])
+    means = [rows[modalities == modality].mean(axis=0) for modality in sorted(set(modalities))]
+    pooled: NDArray[np.float32] = unit(unit(np.stack(means)).mean(axis=0, keepdims=True))[0]
+    return pooled

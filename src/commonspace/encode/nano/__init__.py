@@ -1,0 +1,1 @@
+"""The embedded space: small towers whose weights travel with the project."""

@@ -1,0 +1,131 @@
+"""A source becomes features: decoded, split into pieces, made ready for the towers; picklable, loads no network."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
+
+from commonspace.core.errors import ItemError, UnsupportedModality
+from commonspace.core.item import Decoded, Embedded, Metadata, Span
+from commonspace.core.modality import Modality
+from commonspace.core.space import Space
+from commonspace.encode.tower import Features, Preparation
+from commonspace.ingest.decode import Plan, decode, decode_value
+from commonspace.ingest.source import ItemFailure, Source
+
+__all__ = ["Prepared", "PreparedPiece", "Preparer"]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PreparedPiece:
+    """Features for one vector; ``text`` keeps the passage that a text piece was made from."""
+
+    modality: Modality
+    features: Features
+    span: Span | None
+    text: str | None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prepared:
+    """An item that only needs its towers. ``children`` are items found inside it (pictures in a PDF)."""
+
+    uri: str
+    name: str
+    modality: Modality
+    media_type: str
+    content_hash: str
+    num_bytes: int
+    cost: int
+    notes: tuple[str, ...]
+    metadata: Metadata
+    pieces: tuple[PreparedPiece, ...]
+    children: tuple["Prepared", ...] = ()
+    failures: tuple[ItemFailure, ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparer:
+    """Decodes and prepares one item at a time; safe to send to worker processes."""
+
+    space: Space
+    plan: Plan
+    preparations: Mapping[Modality, Preparation]
+
+    def __call__(self, source: Source) -> Prepared:
+        """Prepare one source and what it contains.
+
+        Raises:
+            ItemError: the source is at fault, or the space has no tower for it (``unsupported_modality``).
+        """
+        try:
+            return self._prepared(source, decode(source, self.plan))
+        except UnsupportedModality as error:
+            raise ItemError(error.code, error.cause, fix=error.fix) from error
+
+    def value(self, item: object) -> Prepared:
+        """Prepare one Python value (str, path, bytes, picture, sound).
+
+        Raises:
+            ItemError: the value is at fault.
+            UnsupportedModality: the space has no tower for it.
+        """
+        decoded = decode_value(item, self.plan)
+        prepared = self._features(f"value:{decoded.content_hash}", "", decoded)
+        if not prepared.pieces:
+            raise ItemError(
+                "nothing_to_embed",
+                f"This {decoded.media_type} holds neither text, nor pictures, nor sound that has a vector of its own.",
+                fix="Give the pictures or sounds in it one by one.",
+            )
+        return prepared
+
+    def _prepared(self, source: Source, decoded: Decoded) -> Prepared:
+        children, failures = [], []
+        for embedded in decoded.embedded:
+            child = Source(uri=f"{source.uri}#{embedded.name}", name=embedded.name, origin=embedded.data)
+            try:
+                prepared = self._features(child.uri, child.name, decode(child, self.plan), within=embedded)
+            except ItemError as error:
+                failures.append(ItemFailure(uri=child.uri, name=child.name, error=error))
+            else:
+                children.append(prepared)
+        return self._features(source.uri, source.name, decoded, children=tuple(children), failures=tuple(failures))
+
+    def _features(
+        self,
+        uri: str,
+        name: str,
+        decoded: Decoded,
+        *,
+        within: Embedded | None = None,
+        children: tuple[Prepared, ...] = (),
+        failures: tuple[ItemFailure, ...] = (),
+    ) -> Prepared:
+        self.space.require(decoded.modality)
+        pieces = tuple(
+            PreparedPiece(
+                modality=piece.modality,
+                features=self.preparations[piece.modality](piece.content),
+                span=within.span if within else piece.span,
+                text=piece.content if isinstance(piece.content, str) else None,
+            )
+            for piece in decoded.pieces
+            if piece.modality in self.preparations
+        )
+        return Prepared(
+            uri=uri,
+            name=name,
+            modality=decoded.modality,
+            media_type=decoded.media_type,
+            content_hash=decoded.content_hash,
+            num_bytes=decoded.num_bytes,
+            cost=decoded.cost,
+            notes=decoded.notes,
+            metadata=decoded.metadata,
+            pieces=pieces,
+            children=children,
+            failures=failures,
+        )

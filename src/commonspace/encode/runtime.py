@@ -1,0 +1,108 @@
+"""Runs an ONNX graph on this machine: OpenVINO where it is installed, ONNX Runtime where it is not."""
+
+import os
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from commonspace.core.errors import MissingExtra, ModelError
+
+__all__ = ["Graph", "OnnxRuntimeGraph", "OpenVinoGraph", "Precision", "load_graph"]
+
+Arrays = Mapping[str, NDArray[np.generic]]
+
+
+class Precision(StrEnum):
+    """The arithmetic inside a graph; inputs and outputs are float32 either way."""
+
+    F32 = "f32"
+    BF16 = "bf16"
+
+
+class Graph(Protocol):
+    """A compiled network: named arrays in, named arrays out; safe to call from one thread at a time."""
+
+    def run(self, batches: Sequence[Arrays]) -> list[dict[str, NDArray[np.float32]]]:
+        """Run every batch; answers are in order."""
+        ...
+
+
+@final
+class OpenVinoGraph:
+    """OpenVINO on the CPU: one stream a thread, so that independent batches run side by side."""
+
+    def __init__(self, path: Path, *, precision: Precision, threads: int) -> None:
+        import openvino as ov
+
+        core = ov.Core()
+        config = {
+            "INFERENCE_PRECISION_HINT": precision.value,
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": threads,
+            "ENABLE_MMAP": True,
+        }
+        self._compiled: Any = core.compile_model(core.read_model(path), "CPU", config)
+        self._queue: Any = ov.AsyncInferQueue(self._compiled, threads)
+        self._names = [name for output in self._compiled.outputs for name in output.names]
+
+    def run(self, batches: Sequence[Arrays]) -> list[dict[str, NDArray[np.float32]]]:
+        """Run every batch, as many at a time as there are streams; answers are in order."""
+        answers: list[dict[str, NDArray[np.float32]]] = [{} for _ in batches]
+
+        def keep(request: Any, place: int) -> None:
+            answers[place] = {name: request.get_tensor(name).data.copy() for name in self._names}
+
+        self._queue.set_callback(keep)
+        for place, batch in enumerate(batches):
+            self._queue.start_async(dict(batch), place)
+        self._queue.wait_all()
+        return answers
+
+
+@final
+class OnnxRuntimeGraph:
+    """ONNX Runtime on the CPU, in float32."""
+
+    def __init__(self, path: Path, *, threads: int) -> None:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        self._session: Any = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._names = [output.name for output in self._session.get_outputs()]
+
+    def run(self, batches: Sequence[Arrays]) -> list[dict[str, NDArray[np.float32]]]:
+        """Run every batch, one after another; answers are in order."""
+        return [dict(zip(self._names, self._session.run(self._names, dict(batch)), strict=True)) for batch in batches]
+
+
+def load_graph(path: Path, *, precision: Precision = Precision.F32, threads: int | None = None) -> Graph:
+    """Compile an ONNX file for this machine.
+
+    Args:
+        path: the graph.
+        precision: float32, or bfloat16 arithmetic (OpenVINO only; ONNX Runtime computes in float32).
+        threads: processor threads; all that this process may use when None.
+
+    Raises:
+        ModelError: the file is not there or is no graph that the runtime can run.
+        MissingExtra: neither runtime is installed.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path.name} is not in {path.parent}.", fix="Reinstall commonspace, or run `make nano`.")
+    count = threads or len(os.sched_getaffinity(0))
+    try:
+        if find_spec("openvino") is not None:
+            return OpenVinoGraph(path, precision=precision, threads=count)
+        if find_spec("onnxruntime") is not None:
+            return OnnxRuntimeGraph(path, threads=count)
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(f"{path.name} cannot be compiled here.", fix="Check the file against its manifest.") from error
+    raise MissingExtra(
+        "Neither OpenVINO nor ONNX Runtime is installed.", fix="Run: pip install 'commonspace[onnxruntime]'"
+    )

@@ -1,0 +1,73 @@
+"""Both runtimes run the same graphs to the same vectors."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from commonspace.core.errors import MissingExtra, ModelError
+from commonspace.encode import catalog, runtime
+from commonspace.encode.runtime import OnnxRuntimeGraph, OpenVinoGraph, Precision, load_graph
+
+FOLDER = catalog.folder_of("nano")
+
+
+def inputs(name: str) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(5)
+    match name:
+        case "text":
+            ids = random.integers(1000, 20000, (3, 16), dtype=np.int64)
+            return {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        case "image":
+            return {"pixels": random.integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)}
+        case _:
+            return {"patches": random.standard_normal((3, 96, 64)).astype(np.float32)}
+
+
+@pytest.mark.parametrize("name", ["text", "image", "audio"])
+def test_openvino_and_onnx_runtime_agree(name: str) -> None:
+    path = FOLDER / f"{name}.onnx"
+    batch = inputs(name)
+
+    first = OpenVinoGraph(path, precision=Precision.F32, threads=1).run([batch])[0]["embedding"]
+    second = OnnxRuntimeGraph(path, threads=1).run([batch])[0]["embedding"]
+
+    assert (first * second).sum(axis=1).min() > 0.99999
+
+
+def test_batches_come_back_in_order() -> None:
+    batches = [inputs("audio") for _ in range(9)]
+    for place, batch in enumerate(batches):
+        batch["patches"] = batch["patches"] + place
+    graph = OpenVinoGraph(FOLDER / "audio.onnx", precision=Precision.F32, threads=2)
+
+    together = graph.run(batches)
+
+    for batch, answer in zip(batches, together, strict=True):
+        np.testing.assert_allclose(graph.run([batch])[0]["embedding"], answer["embedding"], atol=1e-6)
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="make nano"):
+        load_graph(tmp_path / "none.onnx")
+
+
+def test_a_file_that_is_no_graph_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"not a graph")
+
+    with pytest.raises(ModelError, match=r"bad\.onnx"):
+        load_graph(tmp_path / "bad.onnx")
+
+
+def test_without_any_runtime_the_error_holds_the_install_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "find_spec", lambda _: None)
+
+    with pytest.raises(MissingExtra, match=r"pip install 'commonspace\[onnxruntime\]'"):
+        load_graph(FOLDER / "audio.onnx")
+
+
+def test_without_openvino_onnx_runtime_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = runtime.find_spec
+    monkeypatch.setattr(runtime, "find_spec", lambda name: None if name == "openvino" else real(name))
+
+    assert isinstance(load_graph(FOLDER / "audio.onnx"), OnnxRuntimeGraph)
