@@ -1,0 +1,171 @@
+"""A collection: a store and the space that fills it, as a person uses them together."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, final
+
+from commonspace.apps.indexing import Indexing
+from commonspace.apps.paths import under_uri
+from commonspace.apps.progress import IndexReport, Progress
+from commonspace.core.errors import UsageError
+from commonspace.core.modality import Modality
+from commonspace.core.space import Space
+from commonspace.encode.embedder import Embedder
+from commonspace.index.store import Store
+from commonspace.ingest.pool import WorkerPool
+from commonspace.ingest.source import file_uri
+from commonspace.retrieve.hit import Hit
+from commonspace.retrieve.search import search
+
+__all__ = ["Collection", "Info"]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info:
+    """What a store holds."""
+
+    path: Path
+    space: Space
+    items: dict[Modality, int]
+    num_segments: int
+    num_bytes: int
+    sequence: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The facts as they stand in JSON answers."""
+        return {
+            "path": str(self.path),
+            "space": {
+                "name": self.space.name,
+                "tier": self.space.tier.value,
+                "dimension": self.space.dimension,
+                "modalities": [modality.value for modality in self.space.modalities],
+                "fingerprint": self.space.fingerprint,
+            },
+            "items": {modality.value: count for modality, count in self.items.items()},
+            "num_items": sum(self.items.values()),
+            "num_segments": self.num_segments,
+            "num_bytes": self.num_bytes,
+            "sequence": self.sequence,
+        }
+
+
+@final
+class Collection:
+    """Media in one store, searchable across modalities. Close it, or use ``with``.
+
+    Reading never blocks anyone; the store's writing lock is held only while ``index`` or ``remove`` runs.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        writer: Callable[[], Store],
+        embedder: Callable[[], Embedder],
+        pool: Callable[[], AbstractContextManager[WorkerPool]],
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._load = embedder
+        self._pool = pool
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The space's towers, loaded when first needed."""
+        return self._load()
+
+    @property
+    def space(self) -> Space:
+        """The space whose vectors the store holds."""
+        return self._store.space
+
+    def __repr__(self) -> str:
+        return f"<Collection {self._store.path.name}: {sum(self._store.counts().values())} items in {self.space.name}>"
+
+    def index(self, paths: Sequence[str | Path], *, progress: Callable[[Progress], None] | None = None) -> IndexReport:
+        """Bring the store in step with files, folders and globs: add, update, forget.
+
+        Safe to interrupt: what was reported as done is kept, and running it again resumes.
+
+        Raises:
+            UsageError: no path was given.
+            StoreBusy: another process is writing to the store.
+            StoreError: the store cannot be written.
+        """
+        if not paths:
+            raise UsageError("There is nothing to index.", fix="Name at least one file or folder.")
+        with self._writer() as store, self._pool() as pool:
+            return Indexing(store, self.embedder, pool, progress).run(paths)
+
+    def search(self, query: object, *, k: int = 10, modality: Modality | str | None = None) -> list[Hit]:
+        """Find the items nearest to a query of any modality.
+
+        Args:
+            query: as in ``embed``: a ``str`` is text, a ``Path`` a file, pictures, bytes and Audio are media.
+            k: how many items at most.
+            modality: only items of this one.
+
+        Raises:
+            UsageError: an empty query, k below one, or an unknown modality.
+            ItemError: the query's file cannot be read.
+            UnsupportedModality: the space has no tower for the query or for ``modality``.
+        """
+        if isinstance(query, str) and not query.strip():
+            raise UsageError("The query is empty.", fix="Say what to look for.")
+        wanted = None if modality is None else {self._known(modality)}
+        return search(self._store, self.embedder.embed([query]), k=k, modalities=wanted)
+
+    def remove(self, targets: Sequence[str | Path]) -> int:
+        """Forget items by id, uri, file or folder; returns how many went, parts of documents included.
+
+        Raises:
+            StoreBusy: another process is writing to the store.
+            StoreError: the store cannot be written.
+        """
+        with self._writer() as store:
+            return sum(_remove(store, target) for target in targets)
+
+    def info(self) -> Info:
+        """Count what the store holds."""
+        path = self._store.path
+        return Info(
+            path=path,
+            space=self.space,
+            items=self._store.counts(),
+            num_segments=self._store.num_segments,
+            num_bytes=sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
+            sequence=self._store.sequence,
+        )
+
+    def close(self) -> None:
+        """Let go of the store's files."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _known(self, name: Modality | str) -> Modality:
+        try:
+            modality = Modality(name)
+        except ValueError:
+            raise UsageError(f"'{name}' is no modality.", fix=f"Use one of {', '.join(Modality)}.") from None
+        self.space.require(modality)
+        return modality
+
+
+def _remove(store: Store, target: str | Path) -> int:
+    name = str(target)
+    for item in (store.get(name), store.find(name), store.find(file_uri(Path(name).expanduser()))):
+        if item is not None:
+            return store.remove([item.id])
+    return store.remove([item.id for item in store.items(under=under_uri(name)) if item.parent is None])

@@ -1,0 +1,1 @@
+"""Measures of retrieval: numbers about the path that users get."""
