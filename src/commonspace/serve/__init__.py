@@ -1,0 +1,1 @@
+"""Settings, and later the service."""

@@ -1,0 +1,1 @@
+"""The outermost layer: wiring and the command line."""

@@ -1,0 +1,64 @@
+"""The one place that names concrete classes: settings become an embedder or a collection."""
+
+from functools import partial
+from pathlib import Path
+
+from commonspace.apps.collection import Collection
+from commonspace.core.errors import StoreNotFound
+from commonspace.core.space import Space
+from commonspace.encode import catalog
+from commonspace.encode.embedder import Embedder
+from commonspace.encode.manifest import Manifest
+from commonspace.encode.runtime import Precision
+from commonspace.index.store import Store
+from commonspace.ingest.decode import Plan
+from commonspace.ingest.pool import WorkerPool
+from commonspace.serve.settings import Settings
+
+__all__ = ["load", "open_collection"]
+
+
+def load(name: str | None = None, settings: Settings | None = None) -> Embedder:
+    """Load a space by name, or a folder that holds one; the embedded space by default.
+
+    Raises:
+        ModelError: no such space, or its files do not match its manifest.
+    """
+    settings = settings or Settings.load()
+    folder = catalog.folder_of(name or settings.model, settings.models_folder)
+    precision = None if settings.precision == "auto" else Precision(settings.precision)
+    plan = Plan(limits=settings.limits)
+    return catalog.load(folder, plan, precision=precision, threads=settings.threads or None)
+
+
+def open_collection(path: str | Path, settings: Settings | None = None, *, create: bool = False) -> Collection:
+    """Open the store at a path with the space that fills it; the towers load when first needed.
+
+    Args:
+        path: the store's folder.
+        settings: model, workers, limits; from files and environment when None.
+        create: make the store if there is none.
+
+    Raises:
+        StoreNotFound: there is no store and ``create`` is off.
+        SpaceMismatch: another space filled it.
+    """
+    settings = settings or Settings.load()
+    folder = Path(path)
+    space = Manifest.read(catalog.folder_of(settings.model, settings.models_folder)).space
+    return Collection(
+        _reader(folder, space, create=create),
+        partial(Store.open, folder, space=space),
+        partial(load, settings=settings),
+        partial(WorkerPool, limits=settings.limits, workers=settings.workers or None),
+    )
+
+
+def _reader(folder: Path, space: Space, *, create: bool) -> Store:
+    try:
+        return Store.open(folder, space=space, writable=False)
+    except StoreNotFound:
+        if not create:
+            raise
+    Store.create(folder, space).close()
+    return Store.open(folder, space=space, writable=False)
