@@ -1,0 +1,86 @@
+"""What memory needs to know of each segment besides its vector, streamed from the database in chunks."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from commonspace.core.modality import Modality
+from commonspace.core.vectors import Vectors
+from commonspace.index.index import Ids, Mask
+from commonspace.index.rows import read_vectors, unreadable
+
+__all__ = ["CHUNK_ROWS", "CODES", "Columns", "removals_since", "segment_chunks"]
+
+CHUNK_ROWS = 4_096
+CODES = {modality: code for code, modality in enumerate(Modality)}
+
+_SEGMENTS = """
+SELECT s.id, i.modality, i.id, s.position, s.crc, s.vector
+FROM segments AS s JOIN items AS i ON i.row = s.item WHERE s.id > ? ORDER BY s.id
+"""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Columns:
+    """Of each segment, by ascending id: its id, its item's id as a number, its item's modality as a number."""
+
+    ids: Ids
+    keys: NDArray[np.uint64]
+    codes: NDArray[np.uint8]
+
+    @classmethod
+    def joined(cls, parts: Sequence["Columns"]) -> Self:
+        """One after another; of no parts, empty."""
+        return cls(
+            ids=np.concatenate([np.empty(0, np.int64), *(part.ids for part in parts)]),
+            keys=np.concatenate([np.empty(0, np.uint64), *(part.keys for part in parts)]),
+            codes=np.concatenate([np.empty(0, np.uint8), *(part.codes for part in parts)]),
+        )
+
+    def kept(self, mask: Mask) -> "Columns":
+        """Only the segments where ``mask`` is true."""
+        return Columns(ids=self.ids[mask], keys=self.keys[mask], codes=self.codes[mask])
+
+    def places(self, ids: Ids) -> Ids:
+        """Where these ids, all of them held, stand."""
+        return np.searchsorted(self.ids, ids)
+
+
+def removals_since(connection: sqlite3.Connection, sequence: int, path: Path) -> Ids:
+    """The segments that were removed after ``sequence``.
+
+    Raises:
+        CorruptStore: the list of removals cannot be read.
+    """
+    rows = connection.execute("SELECT segment FROM removals WHERE sequence > ?", (sequence,)).fetchall()
+    try:
+        return np.array(rows, np.int64).reshape(-1)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise unreadable(path, "a removal", error) from error
+
+
+def segment_chunks(
+    connection: sqlite3.Connection, after: int, dimension: int, path: Path
+) -> Iterator[tuple[Columns, Vectors]]:
+    """The segments with ids beyond ``after``, with their vectors, ``CHUNK_ROWS`` at a time.
+
+    Raises:
+        CorruptStore: a vector or an item is not what was written.
+    """
+    cursor = connection.execute(_SEGMENTS, (after,))
+    while rows := cursor.fetchmany(CHUNK_ROWS):
+        try:
+            columns = Columns(
+                ids=np.array([row[0] for row in rows], np.int64),
+                keys=np.array([int(row[2], 16) for row in rows], np.uint64),
+                codes=np.array([CODES[row[1]] for row in rows], np.uint8),
+            )
+        except (KeyError, ValueError, TypeError, OverflowError) as error:
+            raise unreadable(path, "an item", error) from error
+        yield columns, read_vectors([row[2:] for row in rows], dimension, path)
