@@ -1,6 +1,6 @@
 """Finds the items nearest to a query vector: segments are searched, items are answered."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Protocol
 
 from commonspace.core.errors import UsageError
@@ -10,24 +10,25 @@ from commonspace.core.vectors import Vectors
 from commonspace.index.records import SegmentHit
 from commonspace.retrieve.hit import Hit, Segment
 
-__all__ = ["SegmentSearch", "search"]
-
-WIDEN = 4
+__all__ = ["ItemSearch", "search"]
 
 
-class SegmentSearch(Protocol):
-    """What searching needs of a store: the nearest segments, best first, exact."""
+class ItemSearch(Protocol):
+    """What searching needs of a store: the nearest items by their best segment, best first, exact."""
 
     def search(
-        self, queries: Vectors, *, k: int, modalities: Collection[Modality] | None = None
+        self,
+        queries: Vectors,
+        *,
+        k: int,
+        modalities: Collection[Modality] | None = None,
+        best_of_item: bool = False,
     ) -> list[list[SegmentHit]]:
-        """The ``k`` nearest segments of each query, of items of these modalities only."""
+        """The ``k`` best of each query; with ``best_of_item`` each item once, with its best segment."""
         ...
 
 
-def search(
-    store: SegmentSearch, query: Vectors, *, k: int, modalities: Collection[Modality] | None = None
-) -> list[Hit]:
+def search(store: ItemSearch, query: Vectors, *, k: int, modalities: Collection[Modality] | None = None) -> list[Hit]:
     """Rank items by their best segment.
 
     Args:
@@ -41,20 +42,8 @@ def search(
     """
     if k < 1:
         raise UsageError(f"k is {k}.", fix="Ask for at least one hit.")
-    wanted = k
-    while True:
-        segments = store.search(query, k=wanted, modalities=modalities)[0]
-        best = _best_by_item(segments)
-        if len(best) >= k or len(segments) < wanted:
-            return [_hit(rank, segment) for rank, segment in enumerate(best[:k], start=1)]
-        wanted *= WIDEN
-
-
-def _best_by_item(segments: Sequence[SegmentHit]) -> list[SegmentHit]:
-    best: dict[str, SegmentHit] = {}
-    for segment in segments:
-        best.setdefault(segment.item.id, segment)
-    return list(best.values())
+    found = store.search(query, k=k, modalities=modalities, best_of_item=True)[0]
+    return [_hit(rank, segment) for rank, segment in enumerate(found, start=1)]
 
 
 def _hit(rank: int, found: SegmentHit) -> Hit:

@@ -130,6 +130,19 @@ def test_the_same_content_under_two_names_is_found_under_both(collection: Collec
     assert {hit.name for hit in top} == {"one.png", "again.png"}
 
 
+def test_a_text_of_many_passages_is_one_hit_at_its_best_passage(collection: Collection, media: Path) -> None:
+    wanted = "zebra zebra quartz " * 30
+    (media / "long.txt").write_text("\n\n".join(["a dog barks " * 60, wanted, "rain falls " * 60]))
+
+    collection.index([media])
+    hits = collection.search(wanted.strip(), k=9)
+
+    assert [hit.name for hit in hits].count("long.txt") == 1
+    assert hits[0].name == "long.txt"
+    assert hits[0].segment is not None
+    assert "zebra" in (hits[0].segment.text or "")
+
+
 def test_bad_files_are_one_failure_each_and_the_run_goes_on(collection: Collection, media: Path) -> None:
     (media / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken")
     (media / "empty.png").touch()
