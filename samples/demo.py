@@ -66,7 +66,7 @@ def main(out: Path) -> None:
             hits = collection.search(question.query, k=question.k, modality=question.modality)
             console.print(f"\n[bold]{question}[/bold]", highlight=False)
             console.print(hits_table(hits, console, thumbnails=None))
-            sections.append(Section(query=question.query, hits=tuple(hits)))
+            sections.append(Section(query=question.query, hits=tuple(hits), modality=question.modality))
     page = out / "hits.html"
     write_contact_sheet(page, sections)
     console.print(f"\n{monotonic() - started:.0f} s in all. Play the sounds and videos: open {page}", highlight=False)
