@@ -1,0 +1,1 @@
+"""Recipes rebuild the shipped weights from pinned public sources; the product never imports them."""
