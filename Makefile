@@ -1,0 +1,105 @@
+# Every target sets up what it needs in .venv: Python 3.11 or newer, make and a package index are enough.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+BIN := $(VENV)/bin
+LOCKS := requirements
+ARGS ?=
+TEACHER ?=
+SOURCES ?=
+
+# uv installs quickly; pip steps in where uv cannot reach the index that pip is set up for.
+define install
+	@echo "installing $(1)"
+	@$(PY) -m uv pip install --quiet --compile-bytecode --python $(PY) --require-hashes -r $(1) || \
+	 $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
+endef
+
+COMPILE = $(PY) -m uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+	--exclude-newer '7 days' --no-emit-index-url --no-header --annotation-style line
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format types contracts docs nano evaluate bench soak lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.core ## index the bundled samples, search across modalities, write a contact sheet
+	@$(PY) -m samples.demo $(ARGS)
+
+test: $(VENV)/.test ## run the whole test suite
+	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+
+lint: $(VENV)/.test ## check style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
+
+format: $(VENV)/.test ## repair style and formatting where that is safe
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(VENV)/.test ## check types, strictly
+	@$(BIN)/mypy
+
+contracts: $(VENV)/.test ## check that imports point one way
+	@$(BIN)/lint-imports --no-logo
+
+docs: $(VENV)/.docs ## build the documentation into site/; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir site
+
+nano: $(VENV)/.train ## rebuild models/nano from packages (SOURCES=folder of weights; TEACHER=folder of the audio teacher)
+	@$(PY) -m recipes.nano --out models/nano $(if $(SOURCES),--sources $(SOURCES)) $(if $(TEACHER),--teacher $(TEACHER)) $(ARGS)
+
+evaluate: $(VENV)/.test ## measure retrieval for every direction on the labelled set
+	@$(PY) -m benchmarks.retrieval $(ARGS)
+
+bench: $(VENV)/.train ## time start-up and indexing against their rivals
+	@$(PY) -m benchmarks.startup
+	@$(PY) -m benchmarks.indexing $(ARGS)
+
+soak: $(VENV)/.test ## kill the indexer a thousand times (make test does fifty)
+	@COMMONSPACE_CRASH_CYCLES=1000 $(PY) -m pytest --timeout 7200 -k crash $(ARGS)
+
+# The rule names what goes in: everything that the project, its tests and its docs need, a week old at least.
+lock: $(VENV)/.uv ## resolve the dependencies anew into requirements/
+	@echo uv | $(COMPILE) - -o $(LOCKS)/uv.txt
+	@$(COMPILE) pyproject.toml --group build -o $(LOCKS)/core.txt
+	@$(COMPILE) pyproject.toml --group build --group test --group lint -c $(LOCKS)/core.txt -o $(LOCKS)/test.txt
+	@$(COMPILE) pyproject.toml --group build --group docs -c $(LOCKS)/test.txt -o $(LOCKS)/docs.txt
+	@$(COMPILE) pyproject.toml --extra train --group recipes --excludes $(LOCKS)/torch.txt -c $(LOCKS)/test.txt -o $(LOCKS)/train.txt
+
+clean: ## remove everything that make made
+	rm -rf $(VENV) site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests recipes benchmarks samples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	 { echo "commonspace needs Python 3.11 or newer; set PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	 { rm -rf $(VENV); echo "no venv module: on Debian, apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.uv: $(LOCKS)/uv.txt | $(PY)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/uv.txt || \
+	 echo "uv is not to be had; pip does its work"
+	@touch $@
+
+$(VENV)/.core: $(LOCKS)/core.txt pyproject.toml | $(VENV)/.uv
+	$(call install,$(LOCKS)/core.txt)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PY) -m compileall -q src
+	@touch $@
+
+$(VENV)/.test: $(LOCKS)/test.txt $(VENV)/.core
+	$(call install,$(LOCKS)/test.txt)
+	@touch $@
+
+$(VENV)/.docs: $(LOCKS)/docs.txt $(VENV)/.core
+	$(call install,$(LOCKS)/docs.txt)
+	@touch $@
+
+# PyTorch's build differs from platform to platform, so it alone is pinned without a hash.
+$(VENV)/.train: $(LOCKS)/train.txt $(LOCKS)/torch.txt $(VENV)/.test
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r $(LOCKS)/torch.txt
+	$(call install,$(LOCKS)/train.txt)
+	@touch $@
