@@ -36,7 +36,6 @@ def names(hits: list[Hit]) -> list[str]:
         (MEDIA / "sounds" / "dogs_at_the_gate.ogg", "image", {"dog.jpg", "dog_in_rain.jpg"}),
         (MEDIA / "sounds" / "engine.wav", "image", {"car.png", "motorcycle.jpg", "aeroplane.png", "train.png"}),
     ],
-    ids=str,
 )
 def test_a_query_of_one_modality_finds_another(
     collection: commonspace.Collection, query: str | Path, modality: str, wanted: set[str]
