@@ -53,9 +53,10 @@ class OpenVinoGraph:
     def run(self, batches: Sequence[Arrays]) -> list[dict[str, NDArray[np.float32]]]:
         """Run every batch, as many at a time as there are streams; answers are in order."""
         answers: list[dict[str, NDArray[np.float32]]] = [{} for _ in batches]
+        names = self._names  # the queue keeps the callback: were self in it, neither would ever be freed
 
         def keep(request: Any, place: int) -> None:
-            answers[place] = {name: request.get_tensor(name).data.copy() for name in self._names}
+            answers[place] = {name: request.get_tensor(name).data.copy() for name in names}
 
         self._queue.set_callback(keep)
         for place, batch in enumerate(batches):

@@ -1,5 +1,7 @@
 """Both runtimes run the same graphs to the same vectors."""
 
+import gc
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,17 @@ def test_batches_come_back_in_order() -> None:
 
     for batch, answer in zip(batches, together, strict=True):
         np.testing.assert_allclose(graph.run([batch])[0]["embedding"], answer["embedding"], atol=1e-6)
+
+
+def test_a_graph_that_nobody_holds_is_freed() -> None:
+    graph = OpenVinoGraph(FOLDER / "audio.onnx", precision=Precision.F32, threads=1)
+    graph.run([inputs("audio")])
+    held = weakref.ref(graph)
+
+    del graph
+    gc.collect()
+
+    assert held() is None
 
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
