@@ -10,11 +10,12 @@ TEACHER ?=
 SOURCES ?=
 MEDIA ?= build/bench
 
-# A lock is complete, so nothing is resolved here. uv installs quickly; pip steps in where uv cannot reach the index that pip is set up for.
+# A lock is complete, so nothing is resolved here. uv installs quickly; pip steps in where uv cannot reach the index
+# that pip is set up for.
 define install
 	@echo "installing $(1)"
-	@$(PY) -m uv pip install --quiet --compile-bytecode --python $(PY) --require-hashes -r $(1) || \
-	 $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
+	@$(PY) -m uv pip install --quiet --compile-bytecode --python $(PY) --no-deps --require-hashes -r $(1) || \
+	 $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(1)
 endef
 
 COMPILE = $(PY) -m uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
@@ -61,7 +62,7 @@ bench: $(VENV)/.train ## time indexing and start-up against their rivals (MEDIA=
 	@$(PY) -m benchmarks.startup
 
 soak: $(VENV)/.test ## kill the indexer a thousand times (make test does fifty)
-	@COMMONSPACE_CRASH_CYCLES=1000 $(PY) -m pytest --timeout 7200 -k crash $(ARGS)
+	@COMMONSPACE_CRASH_CYCLES=1000 $(PY) -m pytest --timeout 7200 tests/crash $(ARGS)
 
 # The rule names what goes in: everything that the project, its tests and its docs need, a week old at least.
 lock: $(VENV)/.uv ## resolve the dependencies anew into requirements/
