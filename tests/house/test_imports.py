@@ -71,7 +71,7 @@ def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
 def tiny_tree(folder: Path, extra: dict[str, str]) -> Path:
     """The package's folders with nothing in them but some extra lines."""
     package = folder / "src/commonspace"
-    layers = ("shell", "serve", "apps", "evaluate", "retrieve", "index", "encode", "ingest", "core")
+    layers = ("shell", "serve", "apps", "evaluate", "retrieve", "align", "index", "encode", "ingest", "core")
     for place in ("__init__.py", *(f"{layer}/__init__.py" for layer in layers), *extra):
         (package / place).parent.mkdir(parents=True, exist_ok=True)
         (package / place).write_text(extra.get(place, ""), "utf-8")

@@ -14,6 +14,7 @@ from commonspace.shell.cli.request import ExitCode, command
 from commonspace.shell.cli.search import Search, answer_search
 from commonspace.shell.cli.settings import Show, answer_show
 from commonspace.shell.cli.store import Describe, Remove, answer_describe, answer_remove
+from commonspace.shell.cli.train import Train, answer_train
 from commonspace.shell.cli.wiring import House, Wiring
 
 __all__ = ["build", "main"]
@@ -35,6 +36,7 @@ def build(wiring: Wiring) -> typer.Typer:
     command(app, "info", Describe, wired(answer_describe))
     command(app, "remove", Remove, wired(answer_remove))
     command(app, "models", Models, wired(answer_models))
+    command(app, "train", Train, wired(answer_train))
     settings = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
     settings.callback(help="The settings in force.")(_group)
     command(settings, "show", Show, answer_show)

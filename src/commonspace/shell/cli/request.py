@@ -23,6 +23,7 @@ class ExitCode(IntEnum):
     FAILED = 1
     MISUSED = 2
     SOME_FAILED = 3
+    REJECTED = 4
     INTERRUPTED = 130
 
 
