@@ -4,6 +4,7 @@ Everything is cached by package, so that a stopped run goes on. Files are told a
 held-out list names (for the project's own benchmarks) stays in the index, marked, and is never heard.
 """
 
+import hashlib
 import io
 import json
 import re
@@ -41,6 +42,7 @@ class Recording:
     package: str
     path: str
     blake3: str
+    sha256: str
     start: int
     length: int
 
@@ -58,11 +60,12 @@ class Recording:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Decoded:
-    """A package's recordings; ``samples`` holds them end to end."""
+    """A package's recordings; ``samples`` holds them end to end, ``copyright_text`` is the package's own file."""
 
     package: str
     version: str
     licences: tuple[str, ...]
+    copyright_text: str
     recordings: tuple[Recording, ...]
     samples: NDArray[np.int16]
 
@@ -98,32 +101,42 @@ def decode_package(source: Source, deb: Path, folder: Path) -> "Decoded":
     """Return the package's recordings and their samples, from ``folder`` if they were decoded before."""
     index, sound = folder / f"{source.name}.json", folder / f"{source.name}.npy"
     if not index.exists():
-        files, licences = _read_package(deb)
+        files, copyright_text = _read_package(deb)
         recordings, samples = _decode(source, files)
         np.save(sound, samples)
         version = deb.name.split("_")[1].replace("%3a", ":")
-        held = {"version": version, "licences": licences, "recordings": [asdict(item) for item in recordings]}
+        held = {
+            "version": version,
+            "copyright": copyright_text,
+            "recordings": [asdict(item) for item in recordings],
+        }
         index.write_text(json.dumps(held, indent=0))
     held = json.loads(index.read_text())
     return Decoded(
         package=source.name,
         version=held["version"],
-        licences=tuple(held["licences"]),
+        licences=(source.licence,) if source.licence else _licences(held["copyright"]),
+        copyright_text=held["copyright"],
         recordings=tuple(Recording(**record) for record in held["recordings"]),
         samples=np.load(sound, mmap_mode="r"),
     )
 
 
-def _read_package(deb: Path) -> tuple[dict[str, tuple[str, bytes]], tuple[str, ...]]:
-    """The package's sounds by hash, no two the same, and the licences its copyright file names."""
+def _read_package(deb: Path) -> tuple[dict[str, tuple[str, bytes]], str]:
+    """The package's sounds by hash, no two the same, and its copyright file."""
     found: dict[str, tuple[str, bytes]] = {}
-    licences: set[str] = set()
+    copyright_text = ""
     for path, data in package_files(deb):
         if path.endswith("/copyright"):
-            licences |= {name.strip() for name in _LICENCE.findall(data.decode("utf-8", errors="replace"))}
+            copyright_text = data.decode("utf-8", errors="replace")
         elif len(data) <= MOST_BYTES:
             found.setdefault(blake3.blake3(data).hexdigest(), (path, data))
-    return found, tuple(sorted(licences)) or ("see the package's copyright file",)
+    return found, copyright_text
+
+
+def _licences(copyright_text: str) -> tuple[str, ...]:
+    names = {name.strip() for name in _LICENCE.findall(copyright_text)}
+    return tuple(sorted(names)) or ("see the package's copyright file",)
 
 
 def _decode(source: Source, files: dict[str, tuple[str, bytes]]) -> tuple[list[Recording], NDArray[np.int16]]:
@@ -137,7 +150,16 @@ def _decode(source: Source, files: dict[str, tuple[str, bytes]]) -> tuple[list[R
             continue
         if samples.size < RATE_HERTZ // 50 or not samples.any():
             continue
-        recordings.append(Recording(package=source.name, path=path, blake3=digest, start=place, length=samples.size))
+        recordings.append(
+            Recording(
+                package=source.name,
+                path=path,
+                blake3=digest,
+                sha256=hashlib.sha256(data).hexdigest(),
+                start=place,
+                length=samples.size,
+            )
+        )
         pieces.append(samples)
         place += samples.size
     return recordings, np.concatenate(pieces)

@@ -1,6 +1,7 @@
-"""Every recording at hand, split by family into train and valid, with the held-out ones set aside."""
+"""Every recording at hand, each on the side that the corpus puts it: what is held out there is not heard here."""
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -9,7 +10,8 @@ import blake3
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes.nano.audio.corpus import Decoded, HeldOut, Recording
+from recipes.corpus.record import POOL
+from recipes.nano.audio.corpus import Decoded, Recording
 from recipes.nano.audio.synthesis import NUMPY_MAKERS, music_clips, speech_clips
 
 __all__ = ["OWN", "Library", "own_sounds"]
@@ -22,22 +24,22 @@ OWN_LICENCES = (
 )
 CLIPS_A_MAKER = 12
 MUSIC_CLIPS = 176
-VALID_SHARE = 12
-"""One family in this many goes to validation."""
+LEARNT = frozenset({"train", POOL})
+HELD_OUT = "held-out"
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Library:
-    """Recordings in a fixed order; ``split`` holds train, valid or held-out for each."""
+    """Recordings in a fixed order; ``split`` holds train, valid, test or held-out for each."""
 
     recordings: tuple[Recording, ...]
     samples: tuple[NDArray[np.int16], ...]
     split: tuple[str, ...]
 
     @classmethod
-    def gather(cls, packages: Sequence[Decoded], held_out: HeldOut) -> "Library":
-        """Join packages; of recordings with the same bytes only the first is kept."""
+    def gather(cls, packages: Sequence[Decoded], sides: Mapping[str, str]) -> "Library":
+        """Join packages, the first of recordings with the same bytes; ``sides`` map SHA-256 to the corpus's split."""
         seen: set[str] = set()
         recordings: list[Recording] = []
         samples: list[NDArray[np.int16]] = []
@@ -47,7 +49,7 @@ class Library:
                     seen.add(recording.blake3)
                     recordings.append(recording)
                     samples.append(package.samples[recording.start : recording.start + recording.length])
-        split = tuple("held-out" if item in held_out else _split(item) for item in recordings)
+        split = tuple(_side(sides.get(item.sha256)) for item in recordings)
         return cls(recordings=tuple(recordings), samples=tuple(samples), split=split)
 
     def sound(self, number: int) -> NDArray[np.float32]:
@@ -55,8 +57,8 @@ class Library:
         return self.samples[number].astype(np.float32) / np.float32(32767.0)
 
     def offered(self) -> list[int]:
-        """The numbers of the recordings that are not held out."""
-        return [number for number, split in enumerate(self.split) if split != "held-out"]
+        """The numbers of the recordings that the teacher may hear."""
+        return [number for number, split in enumerate(self.split) if split != HELD_OUT]
 
     def keys(self, split: str) -> NDArray[np.int64]:
         """The keys of the recordings in ``split``."""
@@ -64,9 +66,8 @@ class Library:
         return np.array(chosen, dtype=np.int64)
 
 
-def _split(recording: Recording) -> str:
-    family = recording.stem if recording.package != OWN else recording.path
-    return "valid" if int(blake3.blake3(family.encode()).hexdigest()[:8], 16) % VALID_SHARE == 0 else "train"
+def _side(split: str | None) -> str:
+    return "train" if split in LEARNT else split if split in {"valid", "test"} else HELD_OUT
 
 
 def own_sounds(folder: Path, soundfont: Callable[[], Path], seed: int) -> Decoded:
@@ -88,9 +89,12 @@ def own_sounds(folder: Path, soundfont: Callable[[], Path], seed: int) -> Decode
             package=OWN,
             path=str(name),
             blake3=blake3.blake3(samples[start : start + length].tobytes()).hexdigest(),
+            sha256=hashlib.sha256(samples[start : start + length].tobytes()).hexdigest(),
             start=int(start),
             length=int(length),
         )
         for name, start, length in zip(names, starts, lengths, strict=True)
     )
-    return Decoded(package=OWN, version="1", licences=OWN_LICENCES, recordings=recordings, samples=samples)
+    return Decoded(
+        package=OWN, version="1", licences=OWN_LICENCES, copyright_text="", recordings=recordings, samples=samples
+    )
