@@ -25,6 +25,7 @@ FAKE_SPACE = Space(
     towers=(Modality.TEXT, Modality.IMAGE, Modality.AUDIO),
     composed=(Modality.VIDEO,),
     fingerprint="f" * 64,
+    dimensions=(8, 16),
 )
 
 

@@ -1,6 +1,6 @@
 """A collection: a store and the space that fills it, as a person uses them together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,10 +15,12 @@ from commonspace.core.errors import UsageError
 from commonspace.core.modality import Modality
 from commonspace.core.space import Space
 from commonspace.encode.embedder import Embedder
+from commonspace.encode.speech import Transcriber
 from commonspace.index.store import Store
 from commonspace.ingest.pool import WorkerPool
 from commonspace.ingest.source import file_uri
 from commonspace.retrieve.hit import Hit
+from commonspace.retrieve.judge import Judging, uncalibrated
 from commonspace.retrieve.search import search
 
 __all__ = ["Collection", "Info"]
@@ -68,11 +70,15 @@ class Collection:
         writer: Callable[[], Store],
         embedder: Callable[[], Embedder],
         pool: Callable[[], AbstractContextManager[WorkerPool]],
+        judging: Judging | None = None,
+        transcriber: Callable[[], Transcriber] | None = None,
     ) -> None:
         self._store = store
         self._writer = writer
         self._load = embedder
         self._pool = pool
+        self._judging = judging or Judging()
+        self._transcriber = transcriber
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -96,29 +102,51 @@ class Collection:
             UsageError: no path was given.
             StoreBusy: another process is writing to the store.
             StoreError: the store cannot be written.
+            MissingExtra: speech is to be transcribed, and faster-whisper is not installed.
         """
         if not paths:
             raise UsageError("There is nothing to index.", fix="Name at least one file or folder.")
+        transcriber = None if self._transcriber is None else self._transcriber()
         with self._writer() as store, self._pool() as pool:
-            return Indexing(store, self.embedder, pool, progress).run(paths)
+            return Indexing(store, self.embedder, pool, progress, transcriber).run(paths)
 
-    def search(self, query: object, *, k: int = 10, modality: Modality | str | None = None) -> list[Hit]:
+    def search(
+        self,
+        query: object,
+        *,
+        k: int = 10,
+        modality: Modality | str | None = None,
+        min_probability: float | None = None,
+        weights: Mapping[Modality | str, float] | None = None,
+    ) -> list[Hit]:
         """Find the items nearest to a query of any modality.
+
+        In a calibrated space hits are ranked by how likely they are relevant, whatever their modality, and
+        ``Hit.good`` says which are good matches: there may be none. Elsewhere they are ranked by score.
 
         Args:
             query: as in ``embed``: a ``str`` is text, a ``Path`` a file, pictures, bytes and Audio are media.
             k: how many items at most.
             modality: only items of this one.
+            min_probability: only items that are at least this likely to be relevant.
+            weights: what the probability of items of a modality is multiplied by for the ranking, on top of settings.
 
         Raises:
-            UsageError: an empty query, k below one, or an unknown modality.
+            UsageError: an empty query, k below one, an unknown modality, a weight below zero, or a least probability
+                or weights in a space that says no probabilities for the query.
             ItemError: the query's file cannot be read.
             UnsupportedModality: the space has no tower for the query or for ``modality``.
         """
         if isinstance(query, str) and not query.strip():
             raise UsageError("The query is empty.", fix="Say what to look for.")
         wanted = None if modality is None else {self._known(modality)}
-        return search(self._store, self.embedder.embed([query]), k=k, modalities=wanted)
+        asked = self.embedder.query(query)
+        given = {self._known(name): weight for name, weight in (weights or {}).items()}
+        judge = self._judging.of(asked.modality, given)
+        if min_probability is not None and judge is None:
+            raise uncalibrated(asked.modality, "A least probability needs")
+        hits = search(self._store, asked.vector[None], k=k, modalities=wanted, judge=judge)
+        return [hit for hit in hits if (hit.probability or 0.0) >= (min_probability or 0.0)]
 
     def remove(self, targets: Sequence[str | Path]) -> int:
         """Forget items by id, uri, file or folder; returns how many went, parts of documents included.

@@ -5,7 +5,7 @@ by running it again, because unchanged content is recognised by its hash.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import final
@@ -13,9 +13,13 @@ from typing import final
 from commonspace.apps.entries import content_hash_of, copied, entries
 from commonspace.apps.paths import folder_uri, under_uri
 from commonspace.apps.progress import IndexReport, Progress
+from commonspace.apps.speech import says_speech, with_speech
 from commonspace.core.errors import ItemError
+from commonspace.core.modality import Modality
 from commonspace.encode.embedder import Embedder
 from commonspace.encode.prepare import Prepared
+from commonspace.encode.speech import Transcriber
+from commonspace.index.records import StoredItem
 from commonspace.index.store import Store
 from commonspace.ingest.finding import find_sources
 from commonspace.ingest.pool import WorkerPool
@@ -39,6 +43,7 @@ class _Tally:
     moved: int = 0
     unchanged: int = 0
     removed: int = 0
+    transcribed: int = 0
     failures: list[ItemFailure] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     num_failed_files: int = 0
@@ -50,15 +55,26 @@ class _Tally:
 
 @final
 class Indexing:
-    """One run over some paths. Failures of single files are collected; the run goes on."""
+    """One run over some paths. Failures of single files are collected; the run goes on.
+
+    With a transcriber, sounds and videos get what is said in them as passages; those that were indexed without are
+    indexed again.
+    """
 
     def __init__(
-        self, store: Store, embedder: Embedder, pool: WorkerPool, report: Callable[[Progress], None] | None = None
+        self,
+        store: Store,
+        embedder: Embedder,
+        pool: WorkerPool,
+        report: Callable[[Progress], None] | None = None,
+        transcriber: Transcriber | None = None,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._pool = pool
         self._report = report
+        self._transcriber = transcriber
+        self._preparer = replace(embedder.preparer, keep_sound=transcriber is not None)
         self._started = monotonic()
 
     def run(self, patterns: Sequence[str | Path]) -> IndexReport:
@@ -69,11 +85,11 @@ class Indexing:
         """
         tally = _Tally(total=self._count(patterns))
         batch: list[tuple[Source, Prepared]] = []
-        for source, outcome in self._pool.map(self._embedder.preparer, self._changed(patterns, tally)):
+        for source, outcome in self._pool.map(self._preparer, self._changed(patterns, tally)):
             if isinstance(outcome, ItemError):
                 self._fail(ItemFailure(uri=source.uri, name=source.name, error=outcome), tally)
                 continue
-            batch.append((source, outcome))
+            batch.append((source, self._heard(outcome, tally)))
             if len(batch) >= BATCH_ITEMS or sum(len(item.pieces) for _, item in batch) >= BATCH_PIECES:
                 self._keep(batch, tally)
                 batch = []
@@ -87,6 +103,7 @@ class Indexing:
             unchanged=tally.unchanged,
             removed=tally.removed,
             failures=tuple(tally.failures),
+            transcribed=tally.transcribed,
             seconds=monotonic() - self._started,
         )
 
@@ -113,15 +130,27 @@ class Indexing:
                 self._fail(ItemFailure(uri=found.uri, name=found.name, error=error), tally)
                 continue
             known = self._store.find(found.uri)
-            if known is not None and known.content_hash == content_hash:
+            if known is not None and known.content_hash == content_hash and not self._unheard(known):
                 tally.unchanged += 1
                 self._say(found.name, tally)
-            elif (twin := copied(self._store, found, content_hash)) is not None:
+            elif (twin := copied(self._store, found, content_hash)) is not None and not self._unheard(twin.item):
                 self._store.put([twin])
                 tally.moved += 1
                 self._say(found.name, tally)
             else:
                 yield found
+
+    def _unheard(self, item: StoredItem) -> bool:
+        """Whether speech is wanted of an item that was indexed without looking for it."""
+        wanted = self._transcriber is not None and item.modality in (Modality.AUDIO, Modality.VIDEO)
+        return wanted and not says_speech(item.notes) and "no soundtrack" not in item.notes
+
+    def _heard(self, prepared: Prepared, tally: _Tally) -> Prepared:
+        if self._transcriber is None:
+            return prepared
+        heard = with_speech(prepared, self._transcriber, self._preparer)
+        tally.transcribed += len(heard.pieces) > len(prepared.pieces)
+        return heard
 
     def _keep(self, batch: Sequence[tuple[Source, Prepared]], tally: _Tally) -> None:
         """Embed a batch and put it into the store: after this its items are acknowledged."""

@@ -34,7 +34,10 @@ class Progress:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexReport:
-    """What an indexing run did to the store, by files; ``moved`` ones were known by content and not embedded again."""
+    """What an indexing run did to the store, by files; ``moved`` ones were known by content and not embedded again.
+
+    ``transcribed`` counts the items in which speech was heard and written down.
+    """
 
     added: int
     updated: int
@@ -43,6 +46,7 @@ class IndexReport:
     removed: int
     failures: tuple[ItemFailure, ...]
     seconds: float
+    transcribed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The report as it stands in JSON answers."""
@@ -53,6 +57,7 @@ class IndexReport:
             "unchanged": self.unchanged,
             "removed": self.removed,
             "failed": len(self.failures),
+            "transcribed": self.transcribed,
             "seconds": round(self.seconds, 3),
             "failures": [failure_dict(failure) for failure in self.failures],
         }

@@ -1,11 +1,11 @@
 """A space names where a vector lives; a vector never travels without it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import final
 
-from commonspace.core.errors import SpaceMismatch, UnsupportedModality
+from commonspace.core.errors import SpaceMismatch, UnsupportedModality, UsageError
 from commonspace.core.modality import Modality
 
 __all__ = ["Space", "Tier"]
@@ -27,7 +27,9 @@ class Space:
 
     ``towers`` are the modalities with an encoder of their own; ``composed`` are those that the
     space takes apart into tower modalities (a video into frames and soundtrack). ``fingerprint``
-    hashes weights, preprocessing and heads: equal fingerprints mean comparable vectors.
+    hashes weights, preprocessing and heads: equal fingerprints mean comparable vectors. ``dimensions`` are the
+    smaller sizes that the space was trained to be cut to (Matryoshka, Kusupati et al. 2022), the full one not
+    among them; they move no vector, so neither fingerprint nor equality covers them.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Space:
     towers: tuple[Modality, ...]
     composed: tuple[Modality, ...]
     fingerprint: str
+    dimensions: tuple[int, ...] = field(default=(), compare=False)
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
@@ -59,6 +62,20 @@ class Space:
         raise UnsupportedModality(
             f"The space '{self.name}' ({self.tier}) has no tower for {modality}; it has {', '.join(self.modalities)}.",
             fix="Leave these items out, or use a space with that tower (`commonspace models` lists spaces).",
+        )
+
+    def require_dimension(self, dimension: int) -> None:
+        """Check that vectors may be cut to their first ``dimension`` numbers.
+
+        Raises:
+            UsageError: the space was not trained for that size; the message lists those that it was.
+        """
+        sizes = sorted({*self.dimensions, self.dimension})
+        if dimension in sizes:
+            return
+        raise UsageError(
+            f"The space '{self.name}' was not trained to be cut to {dimension} dimensions.",
+            fix=f"Use {' or '.join(str(size) for size in sizes)}.",
         )
 
     def require_same(self, other: "Space") -> None:

@@ -32,6 +32,7 @@ class SpaceCard:
     description: str
     folder: Path
     num_bytes: int
+    calibrated: bool = False
 
 
 def available(own: Path | None = None) -> list[SpaceCard]:
@@ -80,4 +81,5 @@ def _card(manifest: Manifest) -> SpaceCard:
         description=manifest.description,
         folder=manifest.folder,
         num_bytes=sum(path.stat().st_size for path in files),
+        calibrated=bool(manifest.calibration),
     )

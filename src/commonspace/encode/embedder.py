@@ -49,28 +49,45 @@ class Embedder:
         space = self.space
         return f"<Embedder {space.name}: {space.dimension}-d, {', '.join(space.modalities)}>"
 
-    def embed(self, items: Sequence[object]) -> Vectors:
+    def embed(self, items: Sequence[object], *, dimensions: int | None = None) -> Vectors:
         """Embed items: n x dimension, float32, unit rows, in order.
 
         A ``str`` is always text, a ``pathlib.Path`` a file; PIL pictures, bytes and ``Audio`` are media.
-        An item of several pieces (a video, a long text) gets the normalised mean of their vectors.
+        An item of several pieces (a video, a long text) gets the normalised mean of their vectors. ``dimensions``
+        keeps the first so many numbers, scaled to length one again; only sizes that the space was trained for.
 
         Raises:
             ItemError: the first item that cannot be embedded; ``try_embed`` goes on instead.
             UnsupportedModality: the space has no tower for an item.
+            UsageError: the space was not trained for this size.
         """
-        rows = np.empty((len(items), self.space.dimension), dtype=np.float32)
+        size = self._size(dimensions)
+        rows = np.empty((len(items), size), dtype=np.float32)
         for start in range(0, len(items), BATCH_ITEMS):
             batch = [self.preparer.value(item) for item in items[start : start + BATCH_ITEMS]]
-            rows[start : start + len(batch)] = [answer.vector for answer in self._embeddings(batch)]
+            rows[start : start + len(batch)] = [answer.vector for answer in self._embeddings(batch, size)]
         return rows
 
-    def try_embed(self, items: Sequence[object]) -> list[Embedding | ItemError]:
-        """Embed what can be embedded; the others answer with their error. In order."""
+    def query(self, item: object) -> Embedding:
+        """Embed one item to search with; what it is decides how its scores are read.
+
+        Raises:
+            ItemError: it cannot be embedded.
+            UnsupportedModality: the space has no tower for it.
+        """
+        return self._embeddings([self.preparer.value(item)], self.space.dimension)[0]
+
+    def try_embed(self, items: Sequence[object], *, dimensions: int | None = None) -> list[Embedding | ItemError]:
+        """Embed what can be embedded; the others answer with their error. In order; ``dimensions`` as in ``embed``.
+
+        Raises:
+            UsageError: the space was not trained for this size.
+        """
+        size = self._size(dimensions)
         answers: list[Embedding | ItemError] = []
         for start in range(0, len(items), BATCH_ITEMS):
             prepared = [self._attempt(item) for item in items[start : start + BATCH_ITEMS]]
-            vectors = iter(self._embeddings([item for item in prepared if isinstance(item, Prepared)]))
+            vectors = iter(self._embeddings([item for item in prepared if isinstance(item, Prepared)], size))
             answers += [next(vectors) if isinstance(item, Prepared) else item for item in prepared]
         return answers
 
@@ -88,6 +105,11 @@ class Embedder:
                     rows[places] = self._tower(modality).encode([pieces[place].features for place in places])
         return rows
 
+    def _size(self, dimensions: int | None) -> int:
+        if dimensions is not None:
+            self.space.require_dimension(dimensions)
+        return dimensions or self.space.dimension
+
     def _tower(self, modality: Modality) -> Tower:
         if modality not in self._towers:
             self._towers[modality] = self._load_tower(modality)
@@ -101,13 +123,13 @@ class Embedder:
         except ItemError as error:
             return error
 
-    def _embeddings(self, batch: Sequence[Prepared]) -> list[Embedding]:
+    def _embeddings(self, batch: Sequence[Prepared], size: int) -> list[Embedding]:
         if not batch:
             return []
         vectors = self.encode([piece for item in batch for piece in item.pieces])
         ends = np.cumsum([len(item.pieces) for item in batch])
         return [
-            Embedding(vector=_pooled(rows, item), modality=item.modality, notes=item.notes)
+            Embedding(vector=_cut(_pooled(rows, item), size), modality=item.modality, notes=item.notes)
             for item, rows in zip(batch, np.split(vectors, ends[:-1]), strict=True)
         ]
 
@@ -121,3 +143,8 @@ def _pooled(rows: Vectors, item: Prepared) -> NDArray[np.float32]:
     means = [rows[modalities == modality].mean(axis=0) for modality in sorted(set(modalities))]
     pooled: NDArray[np.float32] = unit(unit(np.stack(means)).mean(axis=0, keepdims=True))[0]
     return pooled
+
+
+def _cut(vector: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """The first ``size`` numbers at length one; the vector itself where nothing is cut."""
+    return vector if size == len(vector) else unit(vector[None, :size])[0]

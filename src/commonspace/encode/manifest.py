@@ -1,4 +1,7 @@
-"""A space's manifest: which files make it, what they must hash to, and how inputs are prepared."""
+"""A space's manifest: which files make it, what they must hash to, and how inputs are prepared.
+
+A calibration may lie beside the weights: its files are hashed too, but it moves no vector and is not read here.
+"""
 
 from dataclasses import dataclass
 from hashlib import file_digest
@@ -32,7 +35,10 @@ class Part:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What ``manifest.json`` in a space's folder says, checked for shape but not yet for hashes."""
+    """What ``manifest.json`` in a space's folder says, checked for shape but not yet for hashes.
+
+    ``calibration`` maps the names of the calibration's files to their SHA-256; empty where there is none.
+    """
 
     folder: Path
     space: Space
@@ -40,6 +46,7 @@ class Manifest:
     licence: str
     description: str
     parts: dict[Modality, Part]
+    calibration: dict[str, str]
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
@@ -71,7 +78,18 @@ class Manifest:
         Raises:
             ModelError: a file is missing, is not a plain file inside the folder, or does not match.
         """
-        for name, expected in self.parts[modality].files.items():
+        self._verify(self.parts[modality].files)
+
+    def verify_calibration(self) -> None:
+        """Check the calibration's files against their hashes, before anything parses them.
+
+        Raises:
+            ModelError: a file is missing, is not a plain file inside the folder, or does not match.
+        """
+        self._verify(self.calibration)
+
+    def _verify(self, files: dict[str, str]) -> None:
+        for name, expected in files.items():
             path = self.folder / name
             if Path(name).name != name or not path.is_file():
                 raise ModelError(f"{name} is not in {self.folder}.", fix="Reinstall commonspace.")
@@ -96,6 +114,7 @@ def _manifest(folder: Path, document: dict[str, Any]) -> Manifest:
         towers=towers,
         composed=composed,
         fingerprint=document["fingerprint"],
+        dimensions=_smaller(document),
     )
     return Manifest(
         folder=folder,
@@ -104,7 +123,16 @@ def _manifest(folder: Path, document: dict[str, Any]) -> Manifest:
         licence=document["licence"],
         description=document["description"],
         parts=parts,
+        calibration={str(name): str(digest) for name, digest in dict(document.get("calibration", {})).items()},
     )
+
+
+def _smaller(document: dict[str, Any]) -> tuple[int, ...]:
+    """The sizes below the full one that vectors may be cut to, ascending."""
+    sizes = sorted({int(size) for size in document.get("dimensions", [])} - {int(document["dimension"])})
+    if any(not 0 < size < int(document["dimension"]) for size in sizes):
+        raise ValueError(f"dimensions {sizes} are not all between zero and the full one")
+    return tuple(sizes)
 
 
 def _part(folder: Path, modality: Modality, part: dict[str, Any]) -> Part:

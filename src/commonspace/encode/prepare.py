@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
+
+import numpy as np
 
 from commonspace.core.errors import ItemError, UnsupportedModality
-from commonspace.core.item import Decoded, Embedded, Metadata, Span
+from commonspace.core.item import Audio, Decoded, Embedded, Metadata, Span
 from commonspace.core.modality import Modality
 from commonspace.core.space import Space
 from commonspace.encode.tower import Features, Preparation
@@ -29,7 +31,10 @@ class PreparedPiece:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prepared:
-    """An item that only needs its towers. ``children`` are items found inside it (pictures in a PDF)."""
+    """An item that only needs its towers. ``children`` are items found inside it (pictures in a PDF).
+
+    ``sound`` is what was heard from ``sound_start_seconds`` on, in one piece, where the preparer was to keep it.
+    """
 
     uri: str
     name: str
@@ -43,16 +48,22 @@ class Prepared:
     pieces: tuple[PreparedPiece, ...]
     children: tuple["Prepared", ...] = ()
     failures: tuple[ItemFailure, ...] = ()
+    sound: Audio | None = None
+    sound_start_seconds: float = 0.0
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparer:
-    """Decodes and prepares one item at a time; safe to send to worker processes."""
+    """Decodes and prepares one item at a time; safe to send to worker processes.
+
+    With ``keep_sound`` an item brings its sound along, for what listens to more than a window of it.
+    """
 
     space: Space
     plan: Plan
     preparations: Mapping[Modality, Preparation]
+    keep_sound: bool = False
 
     def __call__(self, source: Source) -> Prepared:
         """Prepare one source and what it contains.
@@ -81,6 +92,11 @@ class Preparer:
                 fix="Give the pictures or sounds in it one by one.",
             )
         return prepared
+
+    def passage(self, text: str, span: Span) -> PreparedPiece:
+        """Make words ready that were found in an item some other way (heard in it), with the stretch they are from."""
+        features = self.preparations[Modality.TEXT](text)
+        return PreparedPiece(modality=Modality.TEXT, features=features, span=span, text=text)
 
     def _prepared(self, source: Source, decoded: Decoded) -> Prepared:
         children, failures = [], []
@@ -128,4 +144,16 @@ class Preparer:
             pieces=pieces,
             children=children,
             failures=failures,
+            **(_sound(decoded) if self.keep_sound else {}),
         )
+
+
+def _sound(decoded: Decoded) -> dict[str, Any]:
+    """The windows of an item's sound put together again, and where they begin; nothing where there is no sound."""
+    windows = [(piece.content, piece.span) for piece in decoded.pieces if isinstance(piece.content, Audio)]
+    if not windows:
+        return {}
+    samples = np.concatenate([sound.array for sound, _ in windows])
+    (first, span), *_ = windows
+    start = span.start_seconds if span and span.start_seconds else 0.0
+    return {"sound": Audio(array=samples, rate=first.rate), "sound_start_seconds": start}

@@ -20,7 +20,7 @@ CHUNK_ROWS = 4_096
 CODES = {modality: code for code, modality in enumerate(Modality)}
 
 _SEGMENTS = """
-SELECT s.id, i.modality, i.id, s.position, s.crc, s.vector
+SELECT s.id, i.modality, s.modality, i.id, s.position, s.crc, s.vector
 FROM segments AS s JOIN items AS i ON i.row = s.item WHERE s.id > ? ORDER BY s.id
 """
 
@@ -28,11 +28,15 @@ FROM segments AS s JOIN items AS i ON i.row = s.item WHERE s.id > ? ORDER BY s.i
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Columns:
-    """Of each segment, by ascending id: its id, its item's id as a number, its item's modality as a number."""
+    """Of each segment, by ascending id: its id, its item's id as a number, its item's modality and its own as numbers.
+
+    A segment's own modality (``towers``) says which tower made its vector: a video has frames and sound.
+    """
 
     ids: Ids
     keys: NDArray[np.uint64]
     codes: NDArray[np.uint8]
+    towers: NDArray[np.uint8]
 
     @classmethod
     def joined(cls, parts: Sequence["Columns"]) -> Self:
@@ -41,11 +45,12 @@ class Columns:
             ids=np.concatenate([np.empty(0, np.int64), *(part.ids for part in parts)]),
             keys=np.concatenate([np.empty(0, np.uint64), *(part.keys for part in parts)]),
             codes=np.concatenate([np.empty(0, np.uint8), *(part.codes for part in parts)]),
+            towers=np.concatenate([np.empty(0, np.uint8), *(part.towers for part in parts)]),
         )
 
     def kept(self, mask: Mask) -> "Columns":
         """Only the segments where ``mask`` is true."""
-        return Columns(ids=self.ids[mask], keys=self.keys[mask], codes=self.codes[mask])
+        return Columns(ids=self.ids[mask], keys=self.keys[mask], codes=self.codes[mask], towers=self.towers[mask])
 
     def places(self, ids: Ids) -> Ids:
         """Where these ids, all of them held, stand."""
@@ -78,9 +83,10 @@ def segment_chunks(
         try:
             columns = Columns(
                 ids=np.array([row[0] for row in rows], np.int64),
-                keys=np.array([int(row[2], 16) for row in rows], np.uint64),
+                keys=np.array([int(row[3], 16) for row in rows], np.uint64),
                 codes=np.array([CODES[row[1]] for row in rows], np.uint8),
+                towers=np.array([CODES[row[2]] for row in rows], np.uint8),
             )
         except (KeyError, ValueError, TypeError, OverflowError) as error:
             raise unreadable(path, "an item", error) from error
-        yield columns, read_vectors([row[2:] for row in rows], dimension, path)
+        yield columns, read_vectors([row[3:] for row in rows], dimension, path)

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import final
 
+from commonspace.index.bias import ItemBias
 from commonspace.index.gate import Gate
 from commonspace.index.resident import Answers, MakeIndex, Resident, Sought
 from commonspace.index.schema import number
@@ -15,9 +16,9 @@ __all__ = ["Mirror"]
 class Mirror:
     """Shows each thread the vectors of exactly the state that its own transaction sees."""
 
-    def __init__(self, folder: Path, dimension: int, make_index: MakeIndex) -> None:
+    def __init__(self, folder: Path, dimension: int, make_index: MakeIndex, bias: ItemBias | None) -> None:
         self._gate = Gate()
-        self._resident = Resident(folder, dimension, make_index)
+        self._resident = Resident(folder, dimension, make_index, bias)
 
     def search(self, connection: sqlite3.Connection, sought: Sought, *, may_go_back: bool) -> Answers | None:
         """Search the state that ``connection`` sees; None where memory has moved on and a new transaction is due.

@@ -64,7 +64,8 @@ class Entry:
 class SegmentHit:
     """A segment that answers a query; higher scores are better.
 
-    For vectors the score is the inner product, summed in float64; for words it is BM25.
+    For vectors the score is the inner product, less the segment's bias where the store was opened with one, summed
+    in float64; for words it is BM25.
     """
 
     item: StoredItem

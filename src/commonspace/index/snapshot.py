@@ -1,15 +1,15 @@
 """A copy of the vectors in one file, to open faster: checked in full when read, never trusted, never needed.
 
 Layout: 8 bytes of magic; the header's length (uint32); the header (JSON); blocks of up to
-``CHUNK_ROWS`` segments, each with ids (int64), item keys (uint64), modality codes (uint8) and vectors
-(float32); 32 bytes of BLAKE3 over all before. Numbers are little-endian.
+``CHUNK_ROWS`` segments, each with ids (int64), item keys (uint64), codes of the items' modalities and of the
+segments' own (uint8 each) and vectors (float32); 32 bytes of BLAKE3 over all before. Numbers are little-endian.
 """
 
 import json
 import os
 import sqlite3
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,15 +19,17 @@ import numpy as np
 from blake3 import blake3
 
 from commonspace.core.modality import Modality
+from commonspace.core.vectors import Vectors
 from commonspace.index.columns import CHUNK_ROWS, Columns, segment_chunks
-from commonspace.index.index import Index
 from commonspace.index.schema import about, number
 
 __all__ = ["MAX_HEADER_BYTES", "Mark", "mark_of", "mark_text", "read_snapshot", "snapshot_path", "write_snapshot"]
 
-MAGIC = b"CSFLAT01"
+MAGIC = b"CSFLAT02"
 MAX_HEADER_BYTES = 65_536
 DIGEST_BYTES = 32
+
+Hold = Callable[[Columns, Vectors], None]
 
 
 @final
@@ -81,10 +83,10 @@ def write_snapshot(connection: sqlite3.Connection, folder: Path, token: str, dim
     return mark
 
 
-def read_snapshot(folder: Path, mark: Mark, index: Index, dimension: int) -> Columns | None:
-    """Fill an empty ``index`` from the file; None where the file is missing, damaged or not the marked one.
+def read_snapshot(folder: Path, mark: Mark, hold: Hold, dimension: int) -> Columns | None:
+    """Hand every block of the file to ``hold``; None where the file is missing, damaged or not the marked one.
 
-    After None the index may hold rubbish: throw it away.
+    After None what was handed over may be rubbish: throw it away.
     """
     path = snapshot_path(folder)
     header = _header(mark, dimension)
@@ -95,7 +97,7 @@ def read_snapshot(folder: Path, mark: Mark, index: Index, dimension: int) -> Col
         with path.open("rb") as file:
             if file.read(len(header)) != header:
                 return None
-            return _read_blocks(file, header, mark.count, index, dimension)
+            return _read_blocks(file, header, mark.count, hold, dimension)
     except OSError:
         return None
 
@@ -106,6 +108,7 @@ def _parts(connection: sqlite3.Connection, mark: Mark, folder: Path, dimension: 
         yield columns.ids.astype("<i8").tobytes()
         yield columns.keys.astype("<u8").tobytes()
         yield columns.codes.tobytes()
+        yield columns.towers.tobytes()
         yield vectors.astype("<f4").tobytes()
 
 
@@ -116,10 +119,10 @@ def _header(mark: Mark, dimension: int) -> bytes:
 
 
 def _row_bytes(dimension: int) -> int:
-    return 8 + 8 + 1 + 4 * dimension
+    return 8 + 8 + 1 + 1 + 4 * dimension
 
 
-def _read_blocks(file: BinaryIO, header: bytes, count: int, index: Index, dimension: int) -> Columns | None:
+def _read_blocks(file: BinaryIO, header: bytes, count: int, hold: Hold, dimension: int) -> Columns | None:
     digest = blake3(header)
     parts = []
     for start in range(0, count, CHUNK_ROWS):
@@ -128,19 +131,20 @@ def _read_blocks(file: BinaryIO, header: bytes, count: int, index: Index, dimens
         if len(block) != rows * _row_bytes(dimension):
             return None
         digest.update(block)
-        ids, keys, codes, vectors = (block[at:end] for at, end in _bounds(rows, len(block)))
+        ids, keys, codes, towers, vectors = (block[at:end] for at, end in _bounds(rows, len(block)))
         columns = Columns(
             ids=np.frombuffer(ids, "<i8").astype(np.int64),
             keys=np.frombuffer(keys, "<u8").astype(np.uint64),
             codes=np.frombuffer(codes, np.uint8),
+            towers=np.frombuffer(towers, np.uint8),
         )
-        index.add(columns.ids, np.frombuffer(vectors, "<f4").reshape(rows, dimension).astype(np.float32, copy=False))
+        hold(columns, np.frombuffer(vectors, "<f4").reshape(rows, dimension).astype(np.float32, copy=False))
         parts.append(columns)
     return Columns.joined(parts) if file.read() == digest.digest() else None
 
 
 def _bounds(rows: int, end: int) -> Iterator[tuple[int, int]]:
-    places = [0, 8 * rows, 16 * rows, 17 * rows, end]
+    places = [0, 8 * rows, 16 * rows, 17 * rows, 18 * rows, end]
     yield from pairwise(places)
 
 

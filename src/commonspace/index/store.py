@@ -4,6 +4,7 @@ import itertools
 import logging
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -14,6 +15,7 @@ from commonspace.core.modality import Modality
 from commonspace.core.space import Space
 from commonspace.core.vectors import Vectors
 from commonspace.index import reading, verify, words, writing
+from commonspace.index.bias import ItemBias
 from commonspace.index.checks import check_count, check_entries, check_modalities, check_vectors
 from commonspace.index.creation import create_folder, find_folder, has_store
 from commonspace.index.database import Database
@@ -43,7 +45,14 @@ class Store:
     A change is on disk when its call returns, and after a crash it is there whole or not at all.
     """
 
-    def __init__(self, path: Path, database: Database, lock: WriterLock | None, make_index: MakeIndex) -> None:
+    def __init__(
+        self,
+        path: Path,
+        database: Database,
+        lock: WriterLock | None,
+        make_index: MakeIndex,
+        bias: ItemBias | None = None,
+    ) -> None:
         self._path = path
         self._database = database
         self._lock = lock
@@ -53,7 +62,7 @@ class Store:
         with database.reading() as connection:
             check_format(connection, path)
             self._space = read_space(connection, path)
-        self._mirror = Mirror(path, self._space.dimension, make_index)
+        self._mirror = Mirror(path, self._space.dimension, make_index, bias)
 
     @staticmethod
     def exists(path: str | Path) -> bool:
@@ -72,9 +81,15 @@ class Store:
 
     @classmethod
     def open(
-        cls, path: str | Path, *, space: Space | None = None, writable: bool = True, make_index: MakeIndex = FlatIndex
+        cls,
+        path: str | Path,
+        *,
+        space: Space | None = None,
+        writable: bool = True,
+        make_index: MakeIndex = FlatIndex,
+        bias: ItemBias | None = None,
     ) -> Self:
-        """Open a store; with ``space``, only if it holds that space's vectors.
+        """Open a store; with ``space``, only if it holds that space's vectors; with ``bias``, scores are less by it.
 
         Raises:
             StoreNotFound: there is none at ``path``.
@@ -86,19 +101,15 @@ class Store:
         find_folder(folder)
         with reported(folder):
             lock = WriterLock.take(folder) if writable else None
-        try:
-            database = Database(folder, writable=writable)
-            try:
-                store = cls(folder, database, lock, make_index)
-                if space is not None:
-                    store.space.require_same(space)
-            except BaseException:
-                database.close()
-                raise
-        except BaseException:
+        with ExitStack() as undo:
             if lock is not None:
-                lock.release()
-            raise
+                undo.callback(lock.release)
+            database = Database(folder, writable=writable)
+            undo.callback(database.close)
+            store = cls(folder, database, lock, make_index, bias)
+            if space is not None:
+                store.space.require_same(space)
+            undo.pop_all()
         return store
 
     @property
@@ -200,13 +211,14 @@ class Store:
         *,
         k: int,
         modalities: Collection[Modality] | None = None,
+        towers: Collection[Modality] | None = None,
         best_of_item: bool = False,
     ) -> list[list[SegmentHit]]:
         """The best ``k`` segments for each query (a row), best first, exactly; fewer where there are fewer.
 
-        ``modalities`` are of items, and are applied before the search. With ``best_of_item`` an item
-        appears once, with its best segment, so that ``k`` counts items. Equal scores come by item id, then
-        by position in the item. Cost O(segments x queries).
+        ``modalities`` are of items and ``towers`` of segments (a video has frames and sound), applied before the
+        search. With ``best_of_item`` an item appears once, with its best segment, so that ``k`` counts items.
+        Equal scores come by item id, then by position in the item. Cost O(segments x queries).
 
         Raises:
             UsageError: k is below one, or the queries are not unit float32 rows.
@@ -214,8 +226,9 @@ class Store:
         """
         check_count(k)
         check_modalities(modalities)
+        check_modalities(towers)
         check_vectors(queries, self._space.dimension, "the query")
-        sought = Sought(queries=queries, k=k, modalities=modalities, best_of_item=best_of_item)
+        sought = Sought(queries=queries, k=k, modalities=modalities, towers=towers, best_of_item=best_of_item)
         for attempt in itertools.count():
             with self._database.reading() as connection:
                 answers = self._mirror.search(connection, sought, may_go_back=attempt >= TRIES_BEFORE_GOING_BACK)

@@ -104,7 +104,7 @@ def _index_faults(connection: sqlite3.Connection, folder: Path, dimension: int, 
     mark = mark_of(connection)
     path = snapshot_path(folder)
     claimed = mark is not None and path.exists() and mark.token.encode("ascii") in _head(path)
-    if mark is not None and claimed and read_snapshot(folder, mark, make_index(dimension), dimension) is None:
+    if mark is not None and claimed and read_snapshot(folder, mark, lambda *_: None, dimension) is None:
         yield f"snapshot {path.name}: damaged; it is ignored, so delete it"
     resident = Resident(folder, dimension, make_index)
     resident.catch_up(connection)
@@ -115,6 +115,7 @@ def _index_faults(connection: sqlite3.Connection, folder: Path, dimension: int, 
         same = np.array_equal(resident.columns.ids[part], columns.ids)
         same = same and np.array_equal(resident.columns.keys[part], columns.keys)
         same = same and np.array_equal(resident.columns.codes[part], columns.codes)
+        same = same and np.array_equal(resident.columns.towers[part], columns.towers)
         if not same or not np.array_equal(resident.index.vectors(columns.ids), vectors):
             yield f"index: out of step with the database between segments {columns.ids[0]} and {columns.ids[-1]}"
             return

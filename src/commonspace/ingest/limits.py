@@ -28,6 +28,7 @@ ITEM_CODES: Final[dict[str, str]] = {
     "too_many_pixels": "an image or video frame with more pixels than the limit, or a side too long",
     "too_small": "an image of too few pixels or a sound of too few samples to mean anything",
     "too_thin": "an image whose sides differ by more than the allowed ratio",
+    "transcription_failed": "the speech model stopped on this sound, which is indexed without its words",
     "unknown_codec": "a known container that holds a codec which is not decoded here",
     "unreadable": "the file cannot be opened or read (permissions, a disk error)",
     "unsupported_modality": "the space has no tower for this kind of item",

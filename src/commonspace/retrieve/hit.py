@@ -29,9 +29,11 @@ class Segment:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One item found. ``score`` is the dot product of unit vectors: higher is better, -1 to 1.
+    """One item found. ``score`` is the dot product of unit vectors, less the item's bias: higher is better.
 
-    ``segment`` is None when the hit is the whole item (a picture, a short sound).
+    ``probability`` says how likely the item is relevant, and ``good`` whether that is a good match; both are None where
+    the space has no calibration for the query. Hits are ranked by probability (times the weight of their modality),
+    else by score. ``segment`` is None when the hit is the whole item (a picture, a short sound).
     """
 
     rank: int
@@ -43,6 +45,14 @@ class Hit:
     score: float
     segment: Segment | None
     metadata: Metadata
+    probability: float | None = None
+    good: bool | None = None
+
+    @property
+    def is_speech(self) -> bool:
+        """Whether words that are said in a sound or a video answer, not the sound or the picture itself."""
+        spoken = self.modality in (Modality.AUDIO, Modality.VIDEO)
+        return spoken and self.segment is not None and self.segment.modality is Modality.TEXT
 
     @property
     def path(self) -> Path | None:
@@ -60,6 +70,8 @@ class Hit:
             "modality": self.modality.value,
             "media_type": self.media_type,
             "score": round(self.score, 6),
+            "probability": None if self.probability is None else round(self.probability, 6),
+            "good": self.good,
             "segment": self.segment.to_dict() if self.segment else None,
             "metadata": self.metadata,
         }

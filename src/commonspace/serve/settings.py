@@ -18,9 +18,10 @@ from pydantic_settings import (
 )
 
 from commonspace.core.errors import UsageError
+from commonspace.core.modality import Modality
 from commonspace.ingest.limits import Limits
 
-__all__ = ["CONFIG_VARIABLE", "ENVIRONMENT_PREFIX", "Origin", "Settings", "variable"]
+__all__ = ["CONFIG_VARIABLE", "ENVIRONMENT_PREFIX", "Origin", "Settings", "Weights", "variable"]
 
 ENVIRONMENT_PREFIX = "COMMONSPACE_"
 CONFIG_VARIABLE = "COMMONSPACE_CONFIG"
@@ -42,6 +43,24 @@ class Origin:
 
 
 @final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What the probability of an item of each modality is multiplied by for the ranking."""
+
+    text: float = 1.0
+    image: float = 1.0
+    audio: float = 1.0
+    video: float = 1.0
+
+    def by_modality(self) -> dict[Modality, float]:
+        """The weights under their modalities."""
+        return {Modality(name): weight for name, weight in asdict(self).items()}
+
+
+GROUPS: Mapping[str, type[Limits | Weights]] = {"weights": Weights, "limits": Limits}
+
+
+@final
 class Settings(BaseSettings):
     """Everything that can be set, read once at the start and handed down from there."""
 
@@ -57,6 +76,12 @@ class Settings(BaseSettings):
         "auto", description="Arithmetic inside the encoders; auto is what the space recommends."
     )
     threads: int = Field(0, ge=0, le=1024, description="Encoder threads; 0 is one a processor core.")
+    speech_model: str | None = Field(
+        None,
+        min_length=1,
+        description="Whisper for CTranslate2, a folder or a cached name; with it speech is transcribed.",
+    )
+    weights: Weights = Field(default_factory=Weights, description="What each modality counts in a mixed list.")
     limits: Limits = Field(default_factory=Limits, description="What input may be at most.")
 
     @classmethod
@@ -83,15 +108,16 @@ class Settings(BaseSettings):
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """Every setting by its dotted name."""
-        plain = tuple(name for name in cls.model_fields if name != "limits")
-        return plain + tuple(f"limits.{field.name}" for field in fields(Limits))
+        plain = tuple(name for name in cls.model_fields if name not in GROUPS)
+        return plain + tuple(f"{group}.{field.name}" for group, kind in GROUPS.items() for field in fields(kind))
 
     def origins(self, flags: Nested | None = None) -> Iterator[Origin]:
         """Each setting with its value and the layer that set it; ``flags`` as they were given to ``load``."""
         path = config_path()
         in_file = dict(_flat(TomlConfigSettingsSource(type(self), path)())) if path else {}
         in_environment = dict(_flat(EnvSettingsSource(type(self))()))
-        values = {**self.model_dump(exclude={"limits"}), **dict(_flat({"limits": asdict(self.limits)}))}
+        groups = {group: asdict(getattr(self, group)) for group in GROUPS}
+        values = {**self.model_dump(exclude=set(GROUPS)), **dict(_flat(groups))}
         for name in self.names():
             source = "default"
             if name in in_file:
@@ -111,6 +137,23 @@ class Settings(BaseSettings):
         if unknown:
             raise ValueError(f"there is no limit called '{unknown[0]}'")
         return value
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _only_known_weights(cls, value: object) -> object:
+        known = {field.name for field in fields(Weights)}
+        unknown = sorted(set(value) - known) if isinstance(value, Mapping) else []
+        if unknown:
+            raise ValueError(f"there is no weight called '{unknown[0]}'")
+        return value
+
+    @field_validator("weights")
+    @classmethod
+    def _only_finite_weights(cls, weights: Weights) -> Weights:
+        for name, value in asdict(weights).items():
+            if not 0.0 <= value < float("inf"):
+                raise ValueError(f"the weight of {name} is {value}; it must be zero or more")
+        return weights
 
     @field_validator("limits")
     @classmethod

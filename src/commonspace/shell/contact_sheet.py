@@ -12,7 +12,7 @@ from commonspace.retrieve.hit import Hit
 from commonspace.shell.exhibit import exhibit, safe
 from commonspace.shell.kinds import MODALITIES, kinds_of, media_type_of
 from commonspace.shell.preview import Subject, subject_of
-from commonspace.shell.wording import excerpt, span_words
+from commonspace.shell.wording import excerpt, no_good_match, span_words
 
 __all__ = ["Section", "write_contact_sheet"]
 
@@ -70,6 +70,8 @@ def _section(number: int, section: Section) -> str:
     only = f" → {safe(section.modality)}" if section.modality else ""
     cards = "\n".join(_card(section, hit) for hit in section.hits)
     results = f'<ol class="grid">\n{cards}\n</ol>' if count else '<p class="none">Nothing was found.</p>'
+    if count and all(hit.good is False for hit in section.hits):
+        results = f'<p class="none">{no_good_match(count)}</p>\n{results}'
     return f"""<section id="search-{number}" aria-labelledby="title-{number}">
 <header class="query">
 <div>
@@ -89,18 +91,28 @@ def _card(section: Section, hit: Hit) -> str:
     where = span_words(hit.segment.span) if hit.segment else ""
     name = safe(hit.name)
     title = f'<a href="{safe(_href(subject))}">{name}</a>' if subject else name
-    width = max(0.0, min(1.0, hit.score)) * 100
-    return f"""<li class="card {safe(hit.modality)}">
+    width = max(0.0, min(1.0, hit.score if hit.probability is None else hit.probability)) * 100
+    return f"""<li class="card {safe(hit.modality)}{" weak" if hit.good is False else ""}">
 <div class="media">{media}{_quote(hit, alone=not media)}</div>
 <div class="facts">
 <p class="line"><span class="rank"><span class="hidden">rank </span>{hit.rank}</span>
 <span class="modality">{safe(hit.modality)}</span>
-<span class="score"><span class="hidden">score </span>{hit.score:.3f}</span></p>
+{_numbers(hit)}</p>
 <div class="bar" aria-hidden="true"><i style="width:{width:.1f}%"></i></div>
 <h3>{title}</h3>
 <p class="where">{safe(where)}</p>
 </div>
 </li>"""
+
+
+def _numbers(hit: Hit) -> str:
+    """The score; and before it the probability, where there is one, with a word for a weak match."""
+    score = f'<span class="hidden">score </span>{hit.score:.3f}'
+    if hit.probability is None:
+        return f'<span class="score">{score}</span>'
+    weak = " weak" if hit.good is False else ""
+    said = f'<span class="score" title="probability of relevance">{hit.probability:.0%}{weak}</span>'
+    return f'{said}\n<span class="cosine" title="score">{score}</span>'
 
 
 def _href(subject: Subject) -> str:
@@ -112,7 +124,8 @@ def _quote(hit: Hit, *, alone: bool) -> str:
     text = excerpt((hit.segment.text if hit.segment else None) or "", QUOTE_CHARS)
     if not text:
         return '<p class="blank">no preview</p>' if alone else ""
-    return f"<blockquote>{safe(text)}</blockquote>"
+    says = "says: " if hit.is_speech else ""
+    return f"<blockquote>{says}{safe(text)}</blockquote>"
 
 
 def _query_kind(query: str | Path) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from commonspace.core.item import Span
 
-__all__ = ["clock", "duration", "excerpt", "printable", "size", "span_words"]
+__all__ = ["clock", "duration", "excerpt", "no_good_match", "printable", "size", "span_words"]
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
 SECONDS_A_MINUTE = 60
@@ -25,6 +25,12 @@ def excerpt(passage: str, num_chars: int) -> str:
     cut = line[: num_chars - 1]
     at = cut.rfind(" ")
     return (cut[:at] if at > num_chars // 2 else cut).rstrip(" .,;:") + "…"
+
+
+def no_good_match(num_shown: int) -> str:
+    """That the answer is: nothing; and what is shown all the same."""
+    nearest = f"{num_shown} nearest are" if num_shown > 1 else "nearest is"
+    return f"No good match. The {nearest} shown, but weak."
 
 
 def size(num_bytes: int) -> str:

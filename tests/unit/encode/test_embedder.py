@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from commonspace.core.errors import ItemError, UnsupportedModality
+from commonspace.core.errors import ItemError, UnsupportedModality, UsageError
 from commonspace.core.item import Audio, Table, Trace
 from commonspace.encode.embedder import Embedding
 from tests.fakes import fake_embedder
@@ -82,3 +82,33 @@ def test_a_modality_without_a_tower_is_refused_by_name(value: object, name: str)
     (answer,) = embedder.try_embed([value])
     assert isinstance(answer, ItemError)
     assert answer.item_code == "unsupported_modality"
+
+
+@pytest.mark.parametrize("size", [8, 16, 32])
+def test_vectors_can_be_cut_to_a_size_that_the_space_was_trained_for(size: int) -> None:
+    embedder = fake_embedder()
+    whole = embedder.embed(["a dog", PICTURE])
+
+    rows = embedder.embed(["a dog", PICTURE], dimensions=size)
+
+    assert rows.shape == (2, size)
+    np.testing.assert_allclose(
+        rows, whole[:, :size] / np.linalg.norm(whole[:, :size], axis=1, keepdims=True), atol=1e-6
+    )
+    (answer,) = embedder.try_embed(["a dog"], dimensions=size)
+    assert isinstance(answer, Embedding)
+    np.testing.assert_array_equal(answer.vector, rows[0])
+
+
+def test_a_size_that_the_space_was_not_trained_for_is_refused_with_those_that_it_was() -> None:
+    with pytest.raises(UsageError, match="Use 8 or 16 or 32"):
+        fake_embedder().embed(["a dog"], dimensions=12)
+    with pytest.raises(UsageError, match="not trained to be cut to 64"):
+        fake_embedder().try_embed(["a dog"], dimensions=64)
+
+
+def test_a_query_knows_its_modality() -> None:
+    answer = fake_embedder().query(PICTURE)
+
+    assert answer.modality == "image"
+    np.testing.assert_array_equal(answer.vector, fake_embedder().embed([PICTURE])[0])

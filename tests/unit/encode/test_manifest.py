@@ -1,6 +1,7 @@
 """A space's files are checked against their hashes before anything parses them."""
 
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import orjson
@@ -80,3 +81,33 @@ def test_a_broken_manifest_says_what_is_wrong(tmp_path: Path, text: str, says: s
 def test_an_unknown_space_lists_those_that_are_known() -> None:
     with pytest.raises(ModelError, match="knows nano"):
         catalog.folder_of("giant")
+
+
+def described(folder: Path, **changes: object) -> Manifest:
+    path = folder / "manifest.json"
+    path.write_bytes(orjson.dumps({**orjson.loads(path.read_bytes()), **changes}))
+    return Manifest.read(folder)
+
+
+def test_a_calibration_is_checked_like_the_weights(folder: Path) -> None:
+    (folder / "calibration.json").write_text("{}")
+    good = described(folder, calibration={"calibration.json": sha256(b"{}").hexdigest()})
+
+    good.verify_calibration()
+    (folder / "calibration.json").write_text("{ }")
+    with pytest.raises(ModelError, match=r"calibration\.json has SHA-256"):
+        good.verify_calibration()
+    with pytest.raises(ModelError, match="is not in"):
+        described(folder, calibration={"../manifest.json": "0"}).verify_calibration()
+
+
+def test_smaller_sizes_are_read_and_move_neither_fingerprint_nor_equality(folder: Path) -> None:
+    plain = Manifest.read(folder).space
+
+    cut = described(folder, dimensions=[256, 64, 384]).space
+
+    assert cut.dimensions == (64, 256)
+    assert cut == plain
+    cut.require_dimension(64)
+    with pytest.raises(ModelError, match="not all between"):
+        described(folder, dimensions=[512])

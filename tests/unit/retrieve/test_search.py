@@ -41,10 +41,12 @@ class Ranked:
         *,
         k: int,
         modalities: Collection[Modality] | None = None,
+        towers: Collection[Modality] | None = None,
         best_of_item: bool = False,
     ) -> list[list[SegmentHit]]:
         assert len(queries) == 1
         assert modalities is None
+        assert towers is None
         assert best_of_item
         return [self.hits[:k]]
 
@@ -81,6 +83,8 @@ def test_a_hit_as_json_holds_only_what_is_set() -> None:
         "modality": "image",
         "media_type": "image/png",
         "score": 0.25,
+        "probability": None,
+        "good": None,
         "segment": {"modality": "image", "start_seconds": 1.0, "end_seconds": 2.0},
         "metadata": {"width": 3},
     }

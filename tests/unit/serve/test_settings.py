@@ -100,3 +100,26 @@ def test_a_value_out_of_range_is_refused(monkeypatch: pytest.MonkeyPatch, name: 
 def test_an_unknown_flag_gets_a_suggestion() -> None:
     with pytest.raises(UsageError, match=r"Did you mean 'limits\.item_seconds'\?"):
         Settings.load({"limits.item_second": 3})
+
+
+def test_weights_are_set_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("commonspace.toml").write_text("[weights]\naudio = 0.5\n")
+    monkeypatch.setenv("COMMONSPACE_WEIGHTS__VIDEO", "2")
+
+    weights = Settings.load({"weights.text": "0"}).weights
+
+    assert (weights.audio, weights.video, weights.text, weights.image) == (0.5, 2.0, 0.0, 1.0)
+    assert sources({"weights.text": "0"})["weights.audio"] == "commonspace.toml"
+
+
+@pytest.mark.parametrize("value", ["-1", "inf", "nan"])
+def test_a_weight_below_zero_or_without_end_is_refused(value: str) -> None:
+    with pytest.raises(UsageError, match="weight of audio"):
+        Settings.load({"weights.audio": value})
+
+
+def test_an_unknown_weight_in_the_file_is_refused() -> None:
+    Path("commonspace.toml").write_text("[weights]\nsmell = 0.5\n")
+
+    with pytest.raises(UsageError, match="no weight called 'smell'"):
+        Settings.load()

@@ -79,9 +79,16 @@ class FakeCollection:
         self.items = {**self.items, Modality.IMAGE: self.items[Modality.IMAGE] + self.outcome.added}
         return self.outcome
 
-    def search(self, query: object, *, k: int = 10, modality: str | Modality | None = None) -> list[Hit]:
+    def search(
+        self,
+        query: object,
+        *,
+        k: int = 10,
+        modality: str | Modality | None = None,
+        min_probability: float | None = None,
+    ) -> list[Hit]:
         self.asked.append((query, k, modality))
-        return list(self.hits)
+        return [hit for hit in self.hits if (hit.probability or 0.0) >= (min_probability or 0.0)]
 
     def remove(self, targets: Sequence[str]) -> int:
         return sum(self.held.pop(target, 0) for target in targets)
@@ -105,13 +112,15 @@ class FakeEmbedder:
 
     space: Space = FAKE_SPACE
 
-    def try_embed(self, items: Sequence[object]) -> list[Embedding | ItemError]:
-        return [self._one(place, item) for place, item in enumerate(items)]
+    def try_embed(self, items: Sequence[object], *, dimensions: int | None = None) -> list[Embedding | ItemError]:
+        if dimensions is not None:
+            self.space.require_dimension(dimensions)
+        return [self._one(place, item, dimensions) for place, item in enumerate(items)]
 
-    def _one(self, place: int, item: object) -> Embedding | ItemError:
+    def _one(self, place: int, item: object, dimensions: int | None) -> Embedding | ItemError:
         if item == "bad":
             return ItemError("empty", "There is no word in it.", fix="Say something.")
-        vector = np.zeros(self.space.dimension, dtype=np.float32)
+        vector = np.zeros(dimensions or self.space.dimension, dtype=np.float32)
         vector[place] = 1.0
         return Embedding(vector=vector, modality=Modality.IMAGE if isinstance(item, Path) else Modality.TEXT, notes=())
 

@@ -190,3 +190,31 @@ def test_the_checks_of_a_page_can_fail() -> None:
         "img without alt",
         "player without label",
     ]
+
+
+def test_a_card_tells_the_probability_before_the_score_and_marks_a_weak_hit(tmp_path: Path) -> None:
+    good = hit("a.ogg", score=0.25, probability=0.83, good=True)
+    weak = hit("b.ogg", rank=2, score=0.1, probability=0.04, good=False)
+
+    page = sheet(tmp_path, Section(query="dog", hits=(good, weak)))
+
+    words = " ".join(page.text.split())
+    assert "rank 1 audio 83% score 0.250 a.ogg" in words
+    assert "rank 2 audio 4% weak score 0.100 b.ogg" in words
+    assert [card["class"] for card in page.all("li") if "card" in card.get("class", "")] == [
+        "card audio",
+        "card audio weak",
+    ]
+    assert "No good match" not in words
+
+
+def test_a_search_without_a_good_match_says_so_above_its_weak_hits(tmp_path: Path) -> None:
+    page = sheet(tmp_path, Section(query="quarks", hits=(hit("b.ogg", probability=0.04, good=False),)))
+
+    assert "No good match. The nearest is shown, but weak." in page.text
+
+
+def test_words_that_are_said_in_a_sound_are_quoted_as_said(tmp_path: Path) -> None:
+    page = sheet(tmp_path, Section(query="train", hits=(hit("news.ogg", segment=passage("The train leaves.")),)))
+
+    assert "says: The train leaves." in page.text

@@ -115,3 +115,22 @@ def test_a_file_that_cannot_be_written_is_an_error(run: Run, option: str) -> Non
     result = run("embed", "good", option, "no/such/folder.out")
 
     assert (result.exit_code, "no/such/folder.out cannot be written" in result.stderr) == (1, True)
+
+
+def test_vectors_can_be_cut_and_every_form_says_their_size(run: Run, tmp_path: Path) -> None:
+    npy, parquet = tmp_path / "v.npy", tmp_path / "v.parquet"
+
+    result = run("embed", "a", "b", "--dimensions", "16", "--json", "--npy", npy, "--parquet", parquet)
+
+    document = json.loads(result.stdout)
+    assert document["space"]["dimension"] == 16
+    assert [len(item["vector"]) for item in document["items"]] == [16, 16]
+    assert np.load(npy).shape == (2, 16)
+    assert pq.read_schema(parquet).metadata[b"dimension"] == b"16"
+
+
+def test_a_size_that_the_space_was_not_trained_for_is_an_error(run: Run) -> None:
+    result = run("embed", "a", "--dimensions", "12")
+
+    assert result.exit_code == 1
+    assert "fix: Use 8 or 16 or 32." in result.stderr

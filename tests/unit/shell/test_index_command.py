@@ -155,3 +155,10 @@ def test_plain_progress_speaks_every_few_seconds_only() -> None:
         "30 of 100 files, 3.0 files/s, 23 s left, 1 failed",
         "50 of 100 files, 5.0 files/s, 10 s left, 1 failed",
     ]
+
+
+def test_the_report_says_in_how_many_items_speech_was_transcribed(run: Run, house: FakeHouse, tmp_path: Path) -> None:
+    house.collection.outcome = report(added=3, transcribed=2)
+
+    assert "speech transcribed in 2 items" in run("index", "x", "--store", tmp_path).stdout
+    assert json.loads(run("index", "x", "--store", tmp_path, "--json").stdout)["transcribed"] == 2

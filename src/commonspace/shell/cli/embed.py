@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, final
 
@@ -41,6 +41,10 @@ class Embed:
         typer.Option("--npy", metavar="FILE", help="Write a NumPy array: one float32 row an item, in order."),
     ] = None
     parquet: Annotated[Path | None, typer.Option("--parquet", metavar="FILE", help="Write a Parquet file.")] = None
+    dimensions: Annotated[
+        int | None,
+        typer.Option("--dimensions", metavar="N", min=1, help="Cut vectors to a size that the space was trained for."),
+    ] = None
     model: ModelName = None
     overrides: Overrides = field(default_factory=list)
     as_json: AsJson = False
@@ -76,16 +80,17 @@ def answer_embed(request: Embed, wiring: Wiring) -> ExitCode:
     settings = settings_for(request.overrides, model=request.model)
     embedder = wiring.load(settings)
     items = request.values()
-    rows = [Row(item=item, answer=answer) for item, answer in zip(items, embedder.try_embed(items), strict=True)]
-    answers = [row.answer for row in rows]
+    answers = embedder.try_embed(items, dimensions=request.dimensions)
+    rows = [Row(item=item, answer=answer) for item, answer in zip(items, answers, strict=True)]
+    space = replace(embedder.space, dimension=request.dimensions or embedder.space.dimension)
     if request.npy is not None:
-        write_npy(request.npy, answers, embedder.space)
+        write_npy(request.npy, answers, space)
     if request.parquet is not None:
-        write_parquet(request.parquet, [row.to_dict() for row in rows], embedder.space)
+        write_parquet(request.parquet, [row.to_dict() for row in rows], space)
     if request.as_json:
-        print_json({"space": _space(embedder.space), "items": [row.to_dict() for row in rows]}, compact=True)
+        print_json({"space": _space(space), "items": [row.to_dict() for row in rows]}, compact=True)
     else:
-        _show(request, rows, embedder.space)
+        _show(request, rows, space)
     return ExitCode.SOME_FAILED if any(isinstance(answer, ItemError) for answer in answers) else ExitCode.FINE
 
 

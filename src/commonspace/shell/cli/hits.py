@@ -19,15 +19,18 @@ SEEN = (Modality.IMAGE, Modality.VIDEO)
 
 
 def hits_table(hits: "Sequence[Hit]", out: "Console", *, thumbnails: bool | None) -> "Table":
-    """Rank, score, modality, name and segment; thumbnails only ever on a terminal."""
+    """Rank, score, modality, name and segment; probabilities where there are any, thumbnails only on a terminal."""
     from rich.box import SIMPLE
     from rich.table import Table
 
     from commonspace.shell.cli.thumbnails import thumbnailer
 
     draw = thumbnailer(out, wanted=thumbnails)
+    judged = any(hit.probability is not None for hit in hits)
     table = Table(box=SIMPLE, pad_edge=False)
     table.add_column("rank", justify="right")
+    if judged:
+        table.add_column("probability")
     table.add_column("score", justify="right")
     table.add_column("modality")
     table.add_column("name", overflow="fold")
@@ -36,10 +39,18 @@ def hits_table(hits: "Sequence[Hit]", out: "Console", *, thumbnails: bool | None
         table.add_column("picture")
     for hit in hits:
         cells = _cells(hit)
+        if judged:
+            cells.insert(1, _probability(hit))
         if draw is not None:
             cells.append(draw(hit) if hit.modality in SEEN else "")
-        table.add_row(*cells)
+        table.add_row(*cells, style="dim" if hit.good is False else None)
     return table
+
+
+def _probability(hit: "Hit") -> str:
+    if hit.probability is None:
+        return ""
+    return f"{hit.probability:.2f}" + (" weak" if hit.good is False else "")
 
 
 def _cells(hit: "Hit") -> "list[RenderableType]":
@@ -47,5 +58,7 @@ def _cells(hit: "Hit") -> "list[RenderableType]":
 
     where = Text(span_words(hit.segment.span) if hit.segment else "")
     if hit.segment and hit.segment.text:
-        where.append((" " if where else "") + f"“{printable(excerpt(hit.segment.text, QUOTE_CHARS))}”", style="dim")
+        says = "says: " if hit.is_speech else ""
+        quote = f"{says}“{printable(excerpt(hit.segment.text, QUOTE_CHARS))}”"
+        where.append((" " if where else "") + quote, style="dim")
     return [str(hit.rank), f"{hit.score:.3f}", hit.modality.value, Text(printable(hit.name)), where]

@@ -129,6 +129,9 @@ def _show(report: "IndexReport", before: "Info", after: "Info", failures_path: P
     )
     words = ", ".join(f"{count} {word}" for word, count in counts if count) or "nothing to do"
     out.print(f"{words} in {duration(report.seconds)}", markup=False)
+    if report.transcribed:
+        items = "1 item" if report.transcribed == 1 else f"{report.transcribed} items"
+        out.print(f"speech transcribed in {items}", markup=False)
     out.print(f"{printable(str(after.path))}: {size(after.num_bytes)}", markup=False, soft_wrap=True)
     if report.failures:
         _show_failures(report.failures, failures_path)

@@ -59,6 +59,8 @@ def _fields(card: "SpaceCard") -> dict[str, Any]:
         "tier": space.tier.value,
         "modalities": [modality.value for modality in space.modalities],
         "dimension": space.dimension,
+        "dimensions": [*space.dimensions, space.dimension],
+        "calibrated": card.calibrated,
         "fingerprint": space.fingerprint,
         "licence": card.licence,
         "num_bytes": card.num_bytes,

@@ -11,7 +11,7 @@ from commonspace.core.errors import UsageError
 if TYPE_CHECKING:
     from commonspace.serve.settings import Settings
 
-__all__ = ["AsJson", "ModelName", "Overrides", "StorePath", "flags", "settings_for", "store_path"]
+__all__ = ["AsJson", "ModelName", "Overrides", "StorePath", "flags", "settings_for", "store_path", "weight_flags"]
 
 StorePath = Annotated[
     Path | None,
@@ -43,6 +43,11 @@ def flags(overrides: Sequence[str], **given: Any) -> dict[str, Any]:
         pairs[name.strip()] = value.strip()
     pairs.update({name: value for name, value in given.items() if value is not None})
     return pairs
+
+
+def weight_flags(weights: Sequence[str]) -> list[str]:
+    """``audio=0.5`` as the setting that it stands for."""
+    return [f"weights.{weight.strip()}" for weight in weights]
 
 
 def settings_for(overrides: Sequence[str] = (), **given: Any) -> "Settings":

@@ -9,11 +9,11 @@ import typer
 from commonspace.core.modality import Modality
 from commonspace.shell.cli.answer import console, print_json, remark
 from commonspace.shell.cli.hits import hits_table
-from commonspace.shell.cli.options import AsJson, Overrides, StorePath, settings_for, store_path
+from commonspace.shell.cli.options import AsJson, Overrides, StorePath, settings_for, store_path, weight_flags
 from commonspace.shell.cli.query import Query, file_query, one_query, text_query
 from commonspace.shell.cli.request import ExitCode
 from commonspace.shell.cli.wiring import Wiring
-from commonspace.shell.wording import printable
+from commonspace.shell.wording import no_good_match, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from commonspace.retrieve.hit import Hit
 
 __all__ = ["Search", "answer_search"]
+
+WEAK_SHOWN = 3
 
 
 def _file(kind: str) -> Any:
@@ -30,7 +32,11 @@ def _file(kind: str) -> Any:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """Find the items nearest to a text, or to a picture, a sound, a video or a document."""
+    """Find the items nearest to a text, or to a picture, a sound, a video or a document.
+
+    In a calibrated space each hit has the probability that it is relevant. That nothing is a good match is an answer
+    too: the nearest few are then shown, marked as weak.
+    """
 
     text: Annotated[str | None, typer.Argument(metavar="[TEXT]", help="What to look for; - reads standard input.")] = (
         None
@@ -41,6 +47,15 @@ class Search:
     document: Annotated[Path | None, _file("document")] = None
     modality: Annotated[Modality | None, typer.Option("--modality", help="Only items of this modality.")] = None
     k: Annotated[int, typer.Option("-k", min=1, help="How many hits.")] = 10
+    min_probability: Annotated[
+        float | None,
+        typer.Option("--min-probability", metavar="P", min=0.0, max=1.0, help="Only hits at least this likely."),
+    ] = None
+    show_all: Annotated[bool, typer.Option("--all", help="Every hit, even where none is a good match.")] = False
+    weights: Annotated[
+        list[str],
+        typer.Option("--weight", metavar="MODALITY=W", help="Let a modality count less or more, such as audio=0.5."),
+    ] = field(default_factory=list)
     store: StorePath = None
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write a page that shows pictures and plays sounds.")
@@ -67,9 +82,11 @@ class Search:
 def answer_search(request: Search, wiring: Wiring) -> ExitCode:
     """Search and show the hits in every form that was asked for."""
     query = request.query()
-    settings = settings_for(request.overrides, store=request.store)
+    settings = settings_for([*request.overrides, *weight_flags(request.weights)], store=request.store)
     with wiring.open(store_path(settings), settings, create=False) as collection:
-        hits = collection.search(query.value, k=request.k, modality=request.modality)
+        hits = collection.search(
+            query.value, k=request.k, modality=request.modality, min_probability=request.min_probability
+        )
         space = collection.info().to_dict()["space"]
     _write_html(request, query, hits)
     if request.as_json:
@@ -82,11 +99,24 @@ def answer_search(request: Search, wiring: Wiring) -> ExitCode:
 def _show(request: Search, query: Query, hits: "Sequence[Hit]") -> None:
     out = console()
     if not hits:
-        wanted = f" of modality {request.modality}" if request.modality else ""
-        remark(f"Nothing found: the store holds no items{wanted}.")
+        remark(_nothing(request))
         return
     out.print(f"{query.modality} query: {printable(query.title)}", markup=False, soft_wrap=True)
-    out.print(hits_table(hits, out, thumbnails=request.thumbnails))
+    shown = hits
+    if all(hit.good is False for hit in hits):
+        shown = hits if request.show_all else hits[:WEAK_SHOWN]
+        out.print(no_good_match(len(shown)), markup=False, soft_wrap=True)
+    out.print(hits_table(shown, out, thumbnails=request.thumbnails))
+    if len(shown) < len(hits):
+        remark(f"{len(hits) - len(shown)} more, all weak: --all shows them.")
+
+
+def _nothing(request: Search) -> str:
+    """Why there is no hit at all."""
+    wanted = f" of modality {request.modality}" if request.modality else ""
+    if request.min_probability is not None:
+        return f"Nothing found{wanted} with a probability of {request.min_probability:g} or more."
+    return f"Nothing found: the store holds no items{wanted}."
 
 
 def _write_html(request: Search, query: Query, hits: "Sequence[Hit]") -> None:

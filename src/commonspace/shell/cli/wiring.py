@@ -28,8 +28,15 @@ class Collection(Protocol):
         """Bring the store in step with files; what was reported as done is kept."""
         ...
 
-    def search(self, query: object, *, k: int = 10, modality: "str | Modality | None" = None) -> "list[Hit]":
-        """Find the items nearest to a query, best first."""
+    def search(
+        self,
+        query: object,
+        *,
+        k: int = 10,
+        modality: "str | Modality | None" = None,
+        min_probability: float | None = None,
+    ) -> "list[Hit]":
+        """Find the items nearest to a query, best first, at least so likely to be relevant."""
         ...
 
     def remove(self, targets: Sequence[str]) -> int:
@@ -55,7 +62,7 @@ class Embedder(Protocol):
         """Where the vectors live."""
         ...
 
-    def try_embed(self, items: Sequence[object]) -> "list[Embedding | ItemError]":
+    def try_embed(self, items: Sequence[object], *, dimensions: int | None = None) -> "list[Embedding | ItemError]":
         """One answer an item, in order; a bad item answers with its error."""
         ...
 
