@@ -8,6 +8,7 @@ LOCKS := requirements
 ARGS ?=
 TEACHER ?=
 SOURCES ?=
+PROBES ?=
 MEDIA ?= build/bench
 OUT ?= build/corpus
 
@@ -23,10 +24,10 @@ COMPILE = $(PY) -m uv pip compile --quiet --upgrade --universal --fork-strategy 
 	--exclude-newer '7 days' --no-emit-index-url --no-header --annotation-style line
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types contracts docs nano corpus evaluate bench soak lock clean
+.PHONY: help demo test lint format types contracts docs nano evaluate-nano corpus evaluate bench soak lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.core ## index the bundled samples, search across modalities, write a contact sheet
 	@$(PY) -m samples.demo $(ARGS)
@@ -51,8 +52,13 @@ contracts: $(VENV)/.test ## check that imports point one way
 docs: $(VENV)/.docs ## build the documentation into site/; a broken link is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir site
 
-nano: $(VENV)/.train ## rebuild models/nano from packages (SOURCES=folder of weights; TEACHER=folder of the audio teacher)
-	@$(PY) -m recipes.nano --out models/nano $(if $(SOURCES),--sources $(SOURCES)) $(if $(TEACHER),--teacher $(TEACHER)) $(ARGS)
+nano: $(VENV)/.train ## rebuild models/nano (after make corpus; TEACHER=folder of the audio teacher, PROBES=folder of photographs)
+	@$(PY) -m recipes.nano --out models/nano --sources $(or $(SOURCES),build/packages) --corpus $(OUT)/images \
+	 $(if $(TEACHER),--teacher $(TEACHER)) $(if $(PROBES),--probes $(PROBES)) $(ARGS)
+
+evaluate-nano: $(VENV)/.train ## measure nano's every direction on held-out concepts and photographs (after make nano; PROBES=folder)
+	@$(PY) -m benchmarks.nano --work $(or $(SOURCES),build/packages)/nano --media $(OUT)/images \
+	 --sounds $(or $(SOURCES),build/packages)/audio/corpus --probes $(PROBES) $(ARGS)
 
 corpus: $(VENV)/.test ## build the corpus of pictures and sounds with words (SOURCES=folder of packages; OUT=folder)
 	@$(PY) -m recipes.corpus --sources $(or $(SOURCES),build/packages) --out $(OUT) $(ARGS)
@@ -60,10 +66,11 @@ corpus: $(VENV)/.test ## build the corpus of pictures and sounds with words (SOU
 evaluate: $(VENV)/.test ## measure retrieval for every direction on the labelled set
 	@$(PY) -m benchmarks.retrieval $(ARGS)
 
-bench: $(VENV)/.train ## time indexing and start-up against their rivals (MEDIA=folder; made of Debian packages if not there)
+bench: $(VENV)/.train ## time indexing, the towers and start-up against their rivals (MEDIA=folder; made of Debian packages if not there)
 	@test -d $(MEDIA)/images || $(PY) -m benchmarks.media $(MEDIA)
 	@$(PY) -m benchmarks.indexing $(MEDIA) $(ARGS)
 	@$(PY) -m benchmarks.startup
+	@$(PY) -m benchmarks.towers
 
 soak: $(VENV)/.test ## kill the indexer a thousand times (make test does fifty)
 	@COMMONSPACE_CRASH_CYCLES=1000 $(PY) -m pytest --timeout 7200 tests/crash $(ARGS)
@@ -74,7 +81,7 @@ lock: $(VENV)/.uv ## resolve the dependencies anew into requirements/
 	@$(COMPILE) pyproject.toml --group build -o $(LOCKS)/core.txt
 	@$(COMPILE) pyproject.toml --group build --group test --group lint -c $(LOCKS)/core.txt -o $(LOCKS)/test.txt
 	@$(COMPILE) pyproject.toml --group build --group docs -c $(LOCKS)/test.txt -o $(LOCKS)/docs.txt
-	@$(COMPILE) pyproject.toml --extra train --group recipes --excludes $(LOCKS)/torch.txt -c $(LOCKS)/test.txt -o $(LOCKS)/train.txt
+	@$(COMPILE) pyproject.toml --extra train --group recipes --group bench --excludes $(LOCKS)/torch.txt -c $(LOCKS)/test.txt -o $(LOCKS)/train.txt
 
 clean: ## remove everything that make made
 	rm -rf $(VENV) site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
