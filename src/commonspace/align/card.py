@@ -24,6 +24,7 @@ def card_of(manifest: Mapping[str, Any]) -> str:
         _made(manifest),
         "## How well it finds\n\n" + _table(manifest["figures"]) + "\n\n" + EXPLANATION,
         "## What it beat\n\n" + "\n".join(f"- {line}" for line in manifest["facts"].get("comparison", [])),
+        *(_fusion(each) for each in manifest["facts"].get("fusions", [])),
         _gate(manifest["gate"]),
         "## What it does not show\n\n" + "\n".join(f"- {line}" for line in _limits(manifest)),
     ]
@@ -71,6 +72,24 @@ def _table(figures: Sequence[Mapping[str, Any]]) -> str:
 def _recall(recall: Mapping[str, Any]) -> str:
     low, high = recall["interval"]
     return f"{recall['value']:.3f} ({low:.2f}-{high:.2f})"
+
+
+def _fusion(fusion: Mapping[str, Any]) -> str:
+    """Every way to fuse, with all parts and with each missing; one line a way, direction by direction."""
+    head = "| parts there | way | direction | queries | items | R@1 | R@5 | R@10 | median rank | chance R@10 |"
+    rows = [
+        f"| {' '.join(each['shown'])} | {each['system']} | {each['direction']} | {each['num_queries']} | "
+        f"{each['num_items']} | "
+        + " | ".join(_recall(each[f"R@{k}"]) for k in (1, 5, 10))
+        + f" | {each['median_rank']:g} | {each['R@10']['chance']:.3f} |"
+        for each in fusion["figures"]
+    ]
+    counts = ", ".join(f"{count} {name}" for name, count in fusion["rows"].items())
+    weights = ", ".join(f"{name} {weight:g}" for name, weight in fusion["late_weights"].items())
+    told = f"Rows that have every part: {counts}. Late weights, chosen on the valid rows: {weights}."
+    lines = [f"- {line}" for line in fusion["comparison"]]
+    table = "\n".join([head, "|" + "---|" * 10, *rows])
+    return f"## Fused: {fusion['name']}\n\n{told}\n\n{table}\n\n" + "\n".join(lines)
 
 
 def _gate(gate: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from commonspace.align.plan import Plan, Schedule
 from commonspace.align.terms import Contrast, Distil, Relate, StayClose, Structure
 from commonspace.core.errors import UsageError
 
-__all__ = ["ClosedForms", "Data", "HeadRecipe", "Probe", "Recipe", "Split", "Sweep", "read"]
+__all__ = ["ClosedForms", "Data", "FusionRecipe", "HeadRecipe", "Probe", "Recipe", "Split", "Sweep", "read"]
 
 STRICT = ConfigDict(extra="forbid", str_min_length=1)
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -111,6 +111,28 @@ class Sweep:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FusionRecipe:
+    """Things known in several ``parts`` at once: late, early and hybrid fusion, trained after the heads and compared.
+
+    ``parts`` are modalities, or views that are vectors of the space already. ``hidden`` and ``dropout`` shape the early
+    and the hybrid network; ``hide`` is how often their training hides a part that is there.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    parts: Annotated[tuple[str, ...], Field(min_length=2)]
+    hidden: Annotated[int, Field(ge=1)] = 256
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    hide: Annotated[float, Field(ge=0, lt=1)] = 0.3
+
+    @property
+    def name(self) -> str:
+        """How tables and folders call it: ``image+audio``."""
+        return "+".join(self.parts)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """A suite that is measured and never learned from: saved pairs or a file of pairs, like ``data``."""
 
@@ -143,6 +165,7 @@ class Recipe:
     closed_forms: ClosedForms = field(default_factory=ClosedForms)
     sweep: Sweep = field(default_factory=Sweep)
     probes: tuple[Probe, ...] = ()
+    fusions: tuple[FusionRecipe, ...] = ()
     gate: GateSpec = field(default_factory=GateSpec)
     folder: Path = Path()
 

@@ -18,6 +18,7 @@ __all__ = [
     "Side",
     "System",
     "compare",
+    "direction_figures",
     "directions",
     "distinct",
     "figures",
@@ -69,14 +70,19 @@ def figures(system: System, suites: Mapping[str, Pairs], modalities: Sequence[st
     found = []
     for suite, pairs in suites.items():
         held = [name for name in modalities if name in pairs.views and len(pairs.of(name).features)]
-        for query, corpus in directions(held):
-            sides = system.sides(pairs, query, corpus)
-            if sides is None:
-                continue
-            measured = _measured(f"{query}->{corpus}", *sides, seed=seed)
-            if measured is not None:
-                found.append(_figures(suite, system.name, measured))
+        each = (direction_figures(system, (suite, pairs), direction, seed=seed) for direction in directions(held))
+        found += [measured for measured in each if measured is not None]
     return found
+
+
+def direction_figures(
+    system: System, suite: tuple[str, Pairs], direction: tuple[str, str], *, seed: int
+) -> Figures | None:
+    """One direction of a suite (its name and rows); None where the system cannot, or there is nothing to find."""
+    query, corpus = direction
+    sides = system.sides(suite[1], query, corpus)
+    measured = None if sides is None else _measured(f"{query}->{corpus}", *sides, seed=seed)
+    return None if measured is None else _figures(suite[0], system.name, measured)
 
 
 def mean_recall(system: System, pairs: Pairs, wanted: Sequence[tuple[str, str]]) -> float:

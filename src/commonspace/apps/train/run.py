@@ -1,10 +1,10 @@
-"""A whole training run: rows, closed forms, heads, the loop, the alpha sweep, every direction measured, the gate."""
+"""A whole training run: rows, closed forms, heads, the loop, the alpha sweep, every direction, fusions, the gate."""
 
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, final
+from typing import Any, Protocol, final
 
 from torch import nn
 
@@ -22,6 +22,7 @@ from commonspace.apps.measuring import Comparison, System, compare, figures, mea
 from commonspace.apps.train.branches import Learning, anchor_of, before_of, build, trained_modalities, with_bases
 from commonspace.apps.train.data import Loaded, OpenSpace, load_probe, load_rows
 from commonspace.apps.train.forms import Forms, fit_forms
+from commonspace.apps.train.fusions import Compared, check_fusions, fuse, ready
 from commonspace.apps.train.pairs_file import LineFailure
 from commonspace.apps.train.sweep import Swept, sweep, torch_system
 from commonspace.apps.train.systems import Apply, Mapped, before_map, unit_rows
@@ -30,6 +31,7 @@ from commonspace.core.errors import UsageError
 __all__ = ["Listener", "RunReport", "comparison_words", "forget", "train"]
 
 PROMOTED, REJECTED, CANDIDATE = "promoted", "rejected", "candidate"
+FUSIONS = "fusions"
 
 
 class Listener(Protocol):
@@ -54,6 +56,7 @@ class RunReport:
     manifest: RunManifest
     figures: tuple[Figures, ...]
     comparisons: tuple[Comparison, ...]
+    fusions: tuple[Compared, ...]
     verdict: Verdict
     outcome: Outcome
     alpha: float
@@ -74,6 +77,11 @@ class _World:
     suites: Mapping[str, Pairs]
     anchor: str
     modalities: tuple[str, ...]
+
+    @property
+    def splits(self) -> dict[str, Pairs]:
+        """The run's own rows by split."""
+        return {"train": self.train, "valid": self.valid, "test": self.suites[OWN_SUITE]}
 
     @property
     def gained(self) -> list[tuple[str, str]]:
@@ -111,7 +119,9 @@ def train(recipe: Recipe, folder: Path, open_space: OpenSpace, listener: Listene
     swept.write(folder)
     listener.stage("measuring every direction")
     heads = _saved(folder / CANDIDATE, learning, swept)
-    return _judged(world, forms, (before, _shipped(world, heads)), swept, _Ended(outcome, folder, started))
+    shipped = _shipped(world, heads)
+    fused = _fused(world, shipped, folder, listener)
+    return _judged(world, forms, (before, shipped), swept, _Ended(outcome, folder, started, fused))
 
 
 def forget(folder: Path) -> None:
@@ -127,6 +137,7 @@ class _Ended:
     outcome: Outcome
     folder: Path
     started: str
+    fused: tuple[Compared, ...]
 
 
 def _world(recipe: Recipe, open_space: OpenSpace, listener: Listener) -> _World:
@@ -139,7 +150,7 @@ def _world(recipe: Recipe, open_space: OpenSpace, listener: Listener) -> _World:
     modalities = trained_modalities(recipe, pairs)
     suites = {OWN_SUITE: pairs.where("test")}
     suites |= {name: with_bases(recipe, each.pairs) for name, each in probes.items()}
-    return _World(
+    world = _World(
         recipe=recipe,
         data=data,
         probes=probes,
@@ -149,6 +160,8 @@ def _world(recipe: Recipe, open_space: OpenSpace, listener: Listener) -> _World:
         anchor=anchor_of(recipe),
         modalities=modalities,
     )
+    check_fusions(recipe, world.splits, world.anchor)
+    return world
 
 
 def _fitted(world: _World, branches: Mapping[str, nn.Module], folder: Path, listener: Listener) -> Outcome:
@@ -201,6 +214,17 @@ def _shipped(world: _World, heads: Path) -> Mapped:
     return Mapped(name="trained", maps=maps)
 
 
+def _fused(world: _World, shipped: Mapped, folder: Path, listener: Listener) -> tuple[Compared, ...]:
+    """Train and measure the recipe's fusions of the heads' vectors; an earlier run's go."""
+    shutil.rmtree(folder / FUSIONS, ignore_errors=True)
+    found = []
+    for plan in world.recipe.fusions:
+        listener.stage(f"fusing {plan.name}: late, early, hybrid")
+        rows = ready(plan, world.splits, world.anchor, shipped.maps)
+        found.append(fuse(rows, world.recipe, folder / FUSIONS / plan.name))
+    return tuple(found)
+
+
 def _judged(world: _World, forms: Forms, own: tuple[Mapped, Mapped], swept: Swept, ended: _Ended) -> RunReport:
     """Measure, compare, decide; put the heads where they belong and write the papers."""
     recipe, seed = world.recipe, world.recipe.seed
@@ -219,13 +243,7 @@ def _judged(world: _World, forms: Forms, own: tuple[Mapped, Mapped], swept: Swep
         figures=[each for found in by_system.values() for each in found],
         verdict=verdict,
         files=file_hashes(heads),
-        facts={
-            "alpha": swept.alpha,
-            "alpha_chosen_by_probes": recipe.sweep.choose == "auto" and bool(recipe.probes),
-            "closed_form_strengths": forms.strengths,
-            "comparison": [comparison_words(each, recipe.gate.measure) for each in told],
-            "notes": list(notes),
-        },
+        facts=_facts(recipe, forms, swept.alpha, told, ended.fused) | {"notes": list(notes)},
         started=ended.started,
     )
     manifest.write(ended.folder)
@@ -236,12 +254,25 @@ def _judged(world: _World, forms: Forms, own: tuple[Mapped, Mapped], swept: Swep
         manifest=manifest,
         figures=tuple(manifest.figures),
         comparisons=told,
+        fusions=ended.fused,
         verdict=verdict,
         outcome=ended.outcome,
         alpha=swept.alpha,
         notes=notes,
         failures=(*world.data.failures, *(failure for each in world.probes.values() for failure in each.failures)),
     )
+
+
+def _facts(
+    recipe: Recipe, forms: Forms, alpha: float, told: Sequence[Comparison], fused: Sequence[Compared]
+) -> dict[str, Any]:
+    return {
+        "alpha": alpha,
+        "alpha_chosen_by_probes": recipe.sweep.choose == "auto" and bool(recipe.probes),
+        "closed_form_strengths": forms.strengths,
+        "comparison": [comparison_words(each, recipe.gate.measure) for each in told],
+        "fusions": [each.to_dict(recipe.gate.measure) for each in fused],
+    }
 
 
 def _compared(world: _World, own: System, rivals: Sequence[System]) -> tuple[Comparison, ...]:

@@ -114,6 +114,7 @@ def _document(report: "RunReport") -> dict[str, Any]:
         "outcome": manifest["outcome"],
         "comparison": manifest["facts"]["comparison"],
         "figures": manifest["figures"],
+        "fusions": manifest["facts"]["fusions"],
         "gate": manifest["gate"],
         "notes": list(report.notes),
         "failed": len(report.failures),
@@ -125,13 +126,18 @@ def _show(report: "RunReport") -> None:
     from rich.text import Text
 
     from commonspace.shell.cli.answer import console
-    from commonspace.shell.cli.training import suite_tables
+    from commonspace.shell.cli.training import fusion_table, suite_tables
 
     out = console()
     for table in suite_tables(report.figures, report.manifest.recipe.gate.cutoff):
         out.print(table)
     for line in report.manifest.facts["comparison"]:
         out.print(line, markup=False, soft_wrap=True)
+    gate = report.manifest.recipe.gate
+    for fused in report.fusions:
+        out.print(fusion_table(fused, gate.cutoff))
+        for line in fused.words(gate.measure):
+            out.print(line, markup=False, soft_wrap=True)
     for note in report.notes:
         out.print(note, markup=False, soft_wrap=True)
     if report.verdict.promoted:

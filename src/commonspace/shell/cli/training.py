@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from commonspace.align.figures import Figures
     from commonspace.align.plan import Progress
+    from commonspace.apps.train.fusions import Compared
 
-__all__ = ["PlainTraining", "showing_training", "suite_tables"]
+__all__ = ["PlainTraining", "fusion_table", "showing_training", "suite_tables"]
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -112,6 +113,23 @@ def suite_tables(figures: "Sequence[Figures]", k: int) -> "Iterator[Table]":
             counts = [str(first.num_queries), str(first.num_items), f"{first.at(k).chance:.3f}"]
             table.add_row(direction, *counts, *(_cell(row.get(name), k) for name in systems))
         yield table
+
+
+def fusion_table(fused: "Compared", k: int) -> "Table":
+    """One table a fusion: a row for each way and the parts that are there, R@k of both directions with intervals."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    directions = list(dict.fromkeys(each.figures.direction for each in fused.figures))
+    table = Table(box=SIMPLE, title=f"{fused.name}: R@{k} (95% interval), with parts missing", title_justify="left")
+    for name in ("parts there", "way"):
+        table.add_column(name)
+    for name in directions:
+        table.add_column(name, justify="right")
+    rows = {(each.shown, each.figures.system, each.figures.direction): each.figures for each in fused.figures}
+    for shown, way in dict.fromkeys((shown, way) for shown, way, _ in rows):
+        table.add_row(" ".join(shown), way, *(_cell(rows.get((shown, way, name)), k) for name in directions))
+    return table
 
 
 def _cell(figures: "Figures | None", k: int) -> str:
