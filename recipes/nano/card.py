@@ -37,7 +37,7 @@ def _origins(name: str, part: Part) -> Iterator[str]:
         yield f"- {name}{role}: " + ", ".join(fact for fact in facts if fact)
     if sources := part.get("sources"):
         num_files = sum(sum(source["files"].values()) for source in sources)
-        yield f"- {name} (sounds heard in training): {num_files} files of {len(sources)} packages, in `manifest.json`"
+        yield f"- {name} (the corpus): {num_files} files of {len(sources)} packages, with licences in `manifest.json`"
 
 
 def _audio(part: Part) -> str:

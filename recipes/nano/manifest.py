@@ -2,20 +2,28 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from recipes.corpus.record import read_index
 from recipes.nano.card import write_card
 from recipes.nano.sources import IMAGE_SOURCE, TEXT_SOURCE
 from recipes.nano.text import MAX_TOKENS
 from recipes.nano.trunk import MEAN, SIDE, STD
 
-__all__ = ["manifest", "to_json", "write_manifest"]
+__all__ = ["INDEX", "manifest", "to_json", "write_manifest"]
 
 DIMENSION = 384
-DESCRIPTION = "English text, photographs and everyday sounds in the space of all-MiniLM-L6-v2; small enough to ship."
+DESCRIPTION = "English text, pictures and everyday sounds in the space of all-MiniLM-L6-v2; small enough to ship."
 AUDIO_PART = "audio.json"
+TRAINING = ("heads.json", "heads-judged.json")
+"""What the runs say of themselves (data, code, seed, losses, directions): the one that ships, and the one judged on the
+concepts that it did not learn from."""
+PREFIXES = (64, 128, 256)
+"""Lengths that vectors may be cut to: the heads were trained for them (Matryoshka), the text tower was not."""
+INDEX = Path(__file__).parents[1] / "corpus" / "index.tsv.gz"
 
 Part = dict[str, Any]
 
@@ -38,13 +46,15 @@ def manifest(folder: Path) -> Part:
     return {
         "format": 1,
         "name": "nano",
-        "version": "1",
+        "version": "2",
         "dimension": DIMENSION,
         "modalities": list(parts),
         "licence": "Apache-2.0",
         "description": DESCRIPTION,
         "parts": parts,
         "fingerprint": _fingerprint(parts),
+        "dimensions": list(PREFIXES),
+        "training": {name: _sha256(folder / name) for name in TRAINING},
     }
 
 
@@ -73,7 +83,7 @@ def _text_part(folder: Path) -> Part:
         "licence": TEXT_SOURCE.licence,
         "provenance": [TEXT_SOURCE.provenance()],
         "arithmetic": "bf16",
-        "precision": "float16 weights",
+        "precision": "int8 words, float16 weights",
     }
 
 
@@ -99,6 +109,7 @@ def _image_part(folder: Path) -> Part:
             IMAGE_SOURCE.provenance(),
             {"package": "wordnet", "version": "3.0", "licence": "WordNet-3.0", "file": "recipes/nano/classes.tsv"},
         ],
+        "sources": _sources("image"),
         "arithmetic": "f32",
         "precision": "int8 weights for the large matrices, float16 for the rest",
     }
@@ -111,6 +122,20 @@ def _audio_part(folder: Path) -> Part:
     if part["sha256"] != found:
         raise ValueError(f"{AUDIO_PART} describes another {part['file']}: its sha256 is {found}; build audio again")
     return {"arithmetic": "f32", **part}
+
+
+def _sources(modality: str) -> list[Part]:
+    """The packages whose media the head of a tower learned from or was tested with, from the corpus' index."""
+    found: dict[tuple[str, str], tuple[Counter[str], set[str]]] = {}
+    for record in read_index(INDEX):
+        if record.modality == modality:
+            counts, licences = found.setdefault((record.package, record.version), (Counter(), set()))
+            counts[record.split] += 1
+            licences.add(record.licence)
+    return [
+        {"package": package, "version": version, "licences": sorted(licences), "files": dict(sorted(counts.items()))}
+        for (package, version), (counts, licences) in sorted(found.items())
+    ]
 
 
 def _output() -> Part:

@@ -20,6 +20,7 @@ NUM_HEADS = 12
 WIDTH = 384
 HEAD_WIDTH = WIDTH // NUM_HEADS
 NORM_EPSILON = 1e-12
+RUN, LEVELS = 64, 127
 MASKED = -1e9
 """Added to the score of a padded token: its softmax is exactly zero in float32 and in bfloat16."""
 
@@ -35,7 +36,7 @@ def text_tokenizer(model_folder: Path) -> str:
 
 
 def text_tower(model_folder: Path) -> onnx.ModelProto:
-    """Build the graph from the reference's safetensors; its weights are float16, its arithmetic float32."""
+    """Build the graph from the reference's safetensors: int8 words, float16 matrices, float32 arithmetic."""
     weights = load_file(model_folder / "model.safetensors")
     graph = Graph()
     hidden = _embed(graph, weights)
@@ -54,11 +55,24 @@ def text_tower(model_folder: Path) -> onnx.ModelProto:
 def _embed(graph: Graph, weights: Weights) -> str:
     positions = weights["embeddings.position_embeddings.weight"][:MAX_TOKENS]
     positions = positions + weights["embeddings.token_type_embeddings.weight"][0]
-    words = graph.weight("words", weights["embeddings.word_embeddings.weight"])
-    looked_up = graph.add("Gather", words, "input_ids", axis=0)
+    looked_up = _look_up(graph, weights["embeddings.word_embeddings.weight"])
     num_tokens = graph.add("Shape", "input_ids", start=1, end=2)
     placed = graph.add("Slice", graph.weight("positions", positions), graph.ints(0), num_tokens, graph.ints(0))
     return _norm(graph, weights, "embeddings.LayerNorm", graph.add("Add", looked_up, placed))
+
+
+def _look_up(graph: Graph, table: NDArray[np.float32]) -> str:
+    """Look words up in a table of int8, each run of `RUN` numbers of a word with a scale of its own."""
+    runs = table.reshape(len(table), -1, RUN)
+    scales = (np.abs(runs).max(axis=2) / LEVELS).astype(np.float16).astype(np.float32)
+    levels = np.rint(runs / np.maximum(scales, np.finfo(np.float16).tiny)[:, :, None]).clip(-LEVELS, LEVELS)
+    coarse = graph.add(
+        "Gather", graph.weight("words", levels.reshape(table.shape).astype(np.int8)), "input_ids", axis=0
+    )
+    scale = graph.add("Gather", graph.weight("scales", scales), "input_ids", axis=0)
+    split = graph.add("Reshape", graph.add("Cast", coarse, to=FLOAT), graph.ints(0, 0, WIDTH // RUN, RUN))
+    scaled = graph.add("Mul", split, graph.add("Unsqueeze", scale, graph.ints(3)))
+    return graph.add("Reshape", scaled, graph.ints(0, 0, WIDTH))
 
 
 def _mask_bias(graph: Graph) -> str:

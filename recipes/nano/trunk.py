@@ -1,6 +1,6 @@
 """The trunk of the image tower is EfficientNet-Lite, its batch norms folded into its convolutions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
@@ -9,7 +9,17 @@ from numpy.typing import NDArray
 
 from recipes.nano.graph import FLOAT, Graph
 
-__all__ = ["CLASSIFIER_BIAS", "CLASSIFIER_WEIGHT", "MEAN", "SIDE", "STD", "pooled_features"]
+__all__ = [
+    "CLASSIFIER_BIAS",
+    "CLASSIFIER_WEIGHT",
+    "MEAN",
+    "NUM_DEPTHS",
+    "NUM_POOLED",
+    "SIDE",
+    "STD",
+    "Reading",
+    "read_trunk",
+]
 
 SIDE = 224
 MEAN, STD = 127.0, 128.0
@@ -19,6 +29,11 @@ CLASSIFIER_WEIGHT, CLASSIFIER_BIAS = "_fc.weight", "_fc.bias"
 NORM_EPSILON = 1e-3
 STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 """EfficientNet-Lite0's stages: how many blocks each has, and the stride of its first."""
+
+NUM_POOLED = 1280
+DEPTHS = (2, 3, 4, 5, 6)
+"""Stages whose output is read: 40, 80, 112, 192 and 320 channels."""
+NUM_DEPTHS = 2 * (40 + 80 + 112 + 192 + 320)
 
 State = Mapping[str, NDArray[np.float32]]
 
@@ -32,22 +47,31 @@ class _Map:
     channels: int
 
 
-def pooled_features(graph: Graph, state: State, pixels: str) -> str:
-    """Turn uint8 pixels (batch, 224, 224, 3) into the classifier's input (batch, 1280)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What is read off the trunk: the classifier's input, and the mean and peak of each channel at five depths."""
+
+    pooled: str
+    depths: str
+
+
+def read_trunk(graph: Graph, state: State, pixels: str) -> Reading:
+    """Read uint8 pixels (batch, 224, 224, 3) as (batch, `NUM_POOLED`) and (batch, `NUM_DEPTHS`)."""
     shifted = graph.add("Sub", graph.add("Cast", pixels, to=FLOAT), graph.scalar(MEAN))
     scaled = graph.add("Mul", shifted, graph.scalar(1 / STD))
     image = _Map(value=graph.add("Transpose", scaled, perm=[0, 3, 1, 2]), side=SIDE, channels=3)
     image = _clipped(graph, _convolve(graph, state, ("_conv_stem", "_bn0"), image, 2))
-    for number, stride in enumerate(_strides()):
-        image = _block(graph, state, f"_blocks.{number}.", image, stride)
+    number = 0
+    read: list[str] = []
+    for stage, (num_blocks, stride) in enumerate(STAGES):
+        for place in range(num_blocks):
+            image = _block(graph, state, f"_blocks.{number}.", image, 1 if place else stride)
+            number += 1
+        if stage in DEPTHS:
+            read += [graph.add(how, image.value, graph.ints(2, 3), keepdims=0) for how in ("ReduceMean", "ReduceMax")]
+    depths = graph.add("Concat", *read, axis=-1)
     image = _clipped(graph, _convolve(graph, state, ("_conv_head", "_bn1"), image, 1))
-    return graph.add("ReduceMean", image.value, graph.ints(2, 3), keepdims=0)
-
-
-def _strides() -> Iterator[int]:
-    for num_blocks, stride in STAGES:
-        yield stride
-        yield from [1] * (num_blocks - 1)
+    return Reading(pooled=graph.add("ReduceMean", image.value, graph.ints(2, 3), keepdims=0), depths=depths)
 
 
 def _block(graph: Graph, state: State, prefix: str, image: _Map, stride: int) -> _Map:

@@ -114,8 +114,8 @@ def test_vectors_are_cut_to_the_sizes_of_the_manifest(space: Path) -> None:
 def test_a_changed_calibration_is_refused(space: Path, tmp_path: Path) -> None:
     folder = tmp_path / "nano"
     folder.mkdir()
-    for name in ("manifest.json", "calibration.json"):
-        shutil.copy(space / name, folder / name)
+    for path in (space / "manifest.json", space / "calibration.json", *space.glob("bank_*.npy")):
+        shutil.copy(path, folder / path.name)
     document = json.loads((folder / "calibration.json").read_text("utf-8"))
     (folder / "calibration.json").write_text(json.dumps({**document, "prior": 0.9}), "utf-8")
 

