@@ -20,8 +20,9 @@ DEFAULT_PRIOR = 0.02
 """One relevant item in fifty: every direction is stated for the same collection, so they can be compared."""
 MOST_NEGATIVES = 2_000_000
 SHOWN = 10
-LIKELY = 0.5
-"""What is more likely relevant than not is a good match in every direction."""
+LIFT = 5.0
+"""What is this many times likelier than an item drawn blindly is a good match in every direction: nobody is told that a
+right answer is none because captions, which the fit saw, resemble their pictures more than questions do."""
 
 Sides = Mapping[Modality, Labelled]
 Banks = Mapping[Modality, Bank]
@@ -70,7 +71,7 @@ def _direction(pair: Pair, sides: Sides, parts: tuple[Sides, Sides], banks: Bank
     at = float(logistic.probability(np.array([good_from(pairs)]))[0])
     return Direction(
         logistic=logistic,
-        threshold=min(at, LIKELY) if logistic.slope else 1.0,
+        threshold=min(at, LIFT * prior) if logistic.slope else 1.0,
         num_queries=len(pairs.scores),
         error=_error([_pairs(pair, part, banks) for part in parts], prior),
     )

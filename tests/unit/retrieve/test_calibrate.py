@@ -10,7 +10,7 @@ import pytest
 from commonspace.core.errors import ModelError
 from commonspace.core.modality import Modality
 from commonspace.core.vectors import unit
-from commonspace.retrieve.calibrate import LIKELY, fit_calibration, good_from
+from commonspace.retrieve.calibrate import DEFAULT_PRIOR, LIFT, fit_calibration, good_from
 from commonspace.retrieve.calibration import Calibration, Direction
 from commonspace.retrieve.calibration_file import CALIBRATION_NAME, read_calibration, write_calibration
 from commonspace.retrieve.hubness import Bank, Estimator
@@ -72,10 +72,10 @@ def test_good_starts_where_right_answers_part_from_wrong_ones() -> None:
     assert good_from(Matched(scores=scores, relevant=relevant, counted=np.ones_like(relevant))) == pytest.approx(0.55)
 
 
-def test_what_is_likelier_than_not_is_good_everywhere() -> None:
+def test_what_is_five_times_likelier_than_chance_is_good_everywhere() -> None:
     calibration = fit_calibration(sides(noise=0.2))
 
-    assert all(one.threshold <= LIKELY for one in calibration.directions.values())
+    assert all(one.threshold <= LIFT * DEFAULT_PRIOR for one in calibration.directions.values())
 
 
 def test_a_direction_without_a_right_pair_is_named() -> None:
