@@ -28,10 +28,11 @@ from rich.table import Table
 
 import commonspace
 from benchmarks.page import as_table, write_table
-from benchmarks.retrieval import Measured, Side, measure
+from benchmarks.retrieval import Measured, measure
 from commonspace.align.closed import ClosedForm, matched
 from commonspace.align.pairs import Pairs
 from commonspace.align.posthoc import Canonical, cca, ridge
+from commonspace.apps.measuring import Side
 from commonspace.core.vectors import unit
 from commonspace.encode.embedder import Embedder
 from recipes.corpus.record import read_index

@@ -25,10 +25,11 @@ from rich.table import Table
 
 import commonspace
 from benchmarks.page import as_table, write_table
+from commonspace.align.figures import CUTOFFS, Recall
+from commonspace.apps.measuring import Side
 from commonspace.evaluate.metrics import best_ranks, bootstrap_interval, chance_recall, median_rank, recall_at
 
 LABELLED = Path(__file__).parents[1] / "tests" / "data" / "labelled"
-CUTOFFS = (1, 5, 10)
 HEADER = ("direction", "queries", "items", "R@1", "R@5", "R@10", "median rank", "chance R@1", "R@5", "R@10")
 EXPLANATION = """`R@k`: the share of queries for which any item of the same concept is among the first k, with the
 bootstrap 95% interval over queries in brackets; ties count against the system. Chance: a random order under the same
@@ -41,27 +42,6 @@ class Embeds(Protocol):
     def embed(self, items: Sequence[str | Path], /) -> NDArray[np.float32]:
         """One unit row an item, in order."""
         ...
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Side:
-    """Items of one kind, each with its concept, and their vectors (items x dimension)."""
-
-    concepts: tuple[str, ...]
-    vectors: NDArray[np.float32]
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recall:
-    """R@k with its interval, and what chance would give."""
-
-    k: int
-    value: float
-    low: float
-    high: float
-    chance: float
 
 
 @final

@@ -1,7 +1,6 @@
-"""What the tower must say of itself: ``audio.json`` for the manifest, and the index of every sound considered."""
+"""What the tower must say of itself: ``audio.json``, for the manifest."""
 
 import dataclasses
-import gzip
 import hashlib
 import json
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from recipes.nano.audio.corpus import Decoded
 from recipes.nano.audio.library import Library
 from recipes.nano.audio.packages import PACKAGES
 
-__all__ = ["provenance", "write_card", "write_index"]
+__all__ = ["provenance", "write_card"]
 
 TEACHER = {
     "role": "teacher",
@@ -52,15 +51,6 @@ def provenance(packages: Sequence[Decoded], library: Library) -> list[dict[str, 
         for package in packages
         if counts[package.package]
     ]
-
-
-def write_index(library: Library, path: Path) -> None:
-    """A gzipped table, one line a sound: BLAKE3 of its bytes, package, path, split; held-out ones show as such."""
-    lines = ["blake3\tpackage\tpath\tsplit"]
-    for recording, split in zip(library.recordings, library.split, strict=True):
-        lines.append(f"{recording.blake3}\t{recording.package}\t{recording.path}\t{split}")
-    with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as file:
-        file.write(("\n".join(lines) + "\n").encode())
 
 
 def write_card(model: Path, *, sources: list[dict[str, Any]], training: dict[str, Any], path: Path) -> None:

@@ -13,18 +13,20 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-import commonspace
 from commonspace.align.heads import load_head
 from commonspace.align.pairs import Pairs
+from commonspace.encode.nano.text import TextPreparation, TextTower
+from commonspace.encode.runtime import Precision, load_graph
 from recipes.corpus.record import Record, read_index
 from recipes.nano.audio.pipeline import Heard, Inputs, finish, learn
 from recipes.nano.gated import GatedHead
-from recipes.nano.heads.lessons import Places, write_lessons, write_photographs
+from recipes.nano.heads.lessons import Embed, Places, write_lessons, write_photographs
 from recipes.nano.heads.refit import with_tested
 from recipes.nano.heads.replay import Classifier
 from recipes.nano.heads.sounds import Ears
 from recipes.nano.image import NUM_BEST, TEMPERATURE, image_tower, picture_reader
 from recipes.nano.manifest import INDEX, write_manifest
+from recipes.nano.text import MAX_TOKENS
 from recipes.nano.trunk import CLASSIFIER_BIAS, CLASSIFIER_WEIGHT
 
 __all__ = ["Workplace", "build_heads", "prepare_lessons"]
@@ -95,7 +97,7 @@ def prepare_lessons(
     sounds = [record for record in records if record.modality == "audio"]
     heard = learn(workplace.audio, sounds)
     onnx.save(picture_reader(state, prototypes), workplace.places.reader)
-    embedder = commonspace.load(str(workplace.out))
+    embed = _text_tower(workplace.out)
     ears = Ears(
         labels=workplace.audio.folder("labels"),
         features=workplace.audio.folder("features"),
@@ -103,9 +105,16 @@ def prepare_lessons(
         anchors=heard.anchors,
     )
     classifier = _classifier(state, prototypes)
-    write_lessons(records, workplace.places, classifier, (ears, _by_recording(heard, sounds)), embedder)
-    write_photographs(workplace.probes, workplace.places, embedder, _photos(workplace))
+    write_lessons(records, workplace.places, classifier, (ears, _by_recording(heard, sounds)), embed)
+    write_photographs(workplace.probes, workplace.places, embed, _photos(workplace))
     return heard
+
+
+def _text_tower(out: Path) -> Embed:
+    """Texts to unit vectors with the tower in `out`, which needs no manifest yet."""
+    prepare = TextPreparation(out / "tokenizer.json", MAX_TOKENS)
+    tower = TextTower(load_graph(out / "text.onnx", precision=Precision.BF16, threads=None), prepare)
+    return lambda texts: tower.encode([prepare(text) for text in texts])
 
 
 def _photos(workplace: Workplace) -> Path:

@@ -1,7 +1,7 @@
 """Write what the heads learn from and are probed with: folders of saved pairs, made once the towers have been read."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -9,7 +9,6 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from commonspace.encode.embedder import Embedder
 from recipes.corpus.record import Record
 from recipes.nano.gated import Scaling
 from recipes.nano.heads.pictures import picture_rows, replay_rows
@@ -18,9 +17,12 @@ from recipes.nano.heads.replay import Classifier
 from recipes.nano.heads.rows import Row, to_pairs
 from recipes.nano.heads.sounds import Ears, recording_rows, scene_rows
 
-__all__ = ["Places", "embed_words", "write_lessons", "write_photographs"]
+__all__ = ["Embed", "Places", "embed_words", "write_lessons", "write_photographs"]
 
 TEXTS_A_CALL = 512
+
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Texts to unit rows."""
 
 
 @final
@@ -43,7 +45,7 @@ class Places:
         return self.work / "image-scaling.safetensors"
 
 
-def embed_words(embedder: Embedder, records: Iterable[Record], cache: Path) -> dict[str, NDArray[np.float32]]:
+def embed_words(embed: Embed, records: Iterable[Record], cache: Path) -> dict[str, NDArray[np.float32]]:
     """Every caption's vector; those that ``cache`` holds are not computed again."""
     captions = sorted({caption for record in records for caption in record.captions})
     known: dict[str, NDArray[np.float32]] = {}
@@ -53,7 +55,7 @@ def embed_words(embedder: Embedder, records: Iterable[Record], cache: Path) -> d
     missing = sorted((text for text in captions if text not in known), key=len)
     for first in range(0, len(missing), TEXTS_A_CALL):
         texts = missing[first : first + TEXTS_A_CALL]
-        known |= dict(zip(texts, embedder.embed(texts), strict=True))
+        known |= dict(zip(texts, embed(texts), strict=True))
     if missing:
         np.savez(cache, texts=np.array(list(known)), vectors=np.stack(list(known.values())))
     return {caption: known[caption] for caption in captions}
@@ -64,10 +66,10 @@ def write_lessons(
     places: Places,
     classifier: Classifier,
     ears: tuple[Ears, Mapping[int, Record]],
-    embedder: Embedder,
+    embed: Embed,
 ) -> None:
     """Write the rows of pictures, sounds, photographs to keep and scenes; concepts that both know meet in both."""
-    words = embed_words(embedder, records, places.work / "words.npz")
+    words = embed_words(embed, records, places.work / "words.npz")
     pictures = [record for record in records if record.modality == "image"]
     kept = {record.key: places.media / f"{record.key}.jpg" for record in pictures if record.split not in {"none", ""}}
     readings = read_pictures(places.reader, kept, places.work / "pictures")
@@ -80,14 +82,14 @@ def write_lessons(
     to_pairs(rows).save(places.pairs)
 
 
-def write_photographs(probes: Path, places: Places, embedder: Embedder, folder: Path) -> None:
+def write_photographs(probes: Path, places: Places, embed: Embed, folder: Path) -> None:
     """Write the photographs of ``photos.tsv`` as a probe: one row each, never learned from."""
     with (probes / "photos.tsv").open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file, delimiter="\t"))
     paths = {f"photo-{number}": probes / "photos" / line["file"] for number, line in enumerate(lines)}
     readings = read_pictures(places.reader, paths, places.work / "photograph-readings").take(list(paths))
     standard = Scaling.read(places.scaling)(readings.features.astype(np.float32))
-    texts = embedder.embed([line["caption"] for line in lines])
+    texts = embed([line["caption"] for line in lines])
     rows = [
         Row(
             key=key,
