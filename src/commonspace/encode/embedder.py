@@ -15,7 +15,7 @@ from commonspace.core.vectors import Vectors, unit
 from commonspace.encode.prepare import Prepared, PreparedPiece, Preparer
 from commonspace.encode.tower import Tower
 
-__all__ = ["Embedder", "Embedding"]
+__all__ = ["Embedder", "Embedding", "pooled"]
 
 BATCH_ITEMS = 64
 
@@ -102,7 +102,7 @@ class Embedder:
             places = [place for place, piece in enumerate(pieces) if piece.modality == modality]
             if places:
                 with self._lock:
-                    rows[places] = self._tower(modality).encode([pieces[place].features for place in places])
+                    rows[places] = self.tower(modality).encode([pieces[place].features for place in places])
         return rows
 
     def _size(self, dimensions: int | None) -> int:
@@ -110,7 +110,12 @@ class Embedder:
             self.space.require_dimension(dimensions)
         return dimensions or self.space.dimension
 
-    def _tower(self, modality: Modality) -> Tower:
+    def tower(self, modality: Modality) -> Tower:
+        """One modality's encoder, loaded when first asked for.
+
+        Raises:
+            ModelError: its files are missing or do not match the manifest.
+        """
         if modality not in self._towers:
             self._towers[modality] = self._load_tower(modality)
         return self._towers[modality]
@@ -129,20 +134,24 @@ class Embedder:
         vectors = self.encode([piece for item in batch for piece in item.pieces])
         ends = np.cumsum([len(item.pieces) for item in batch])
         return [
-            Embedding(vector=_cut(_pooled(rows, item), size), modality=item.modality, notes=item.notes)
+            Embedding(
+                vector=_cut(pooled(rows, [piece.modality for piece in item.pieces]), size),
+                modality=item.modality,
+                notes=item.notes,
+            )
             for item, rows in zip(batch, np.split(vectors, ends[:-1]), strict=True)
         ]
 
 
-def _pooled(rows: Vectors, item: Prepared) -> NDArray[np.float32]:
-    """One vector for the item: each tower modality counts alike, then each piece within it."""
+def pooled(rows: Vectors, towers: Sequence[Modality]) -> NDArray[np.float32]:
+    """One vector for an item of several pieces: each tower counts alike, then each piece within it."""
     if len(rows) == 1:
         only: NDArray[np.float32] = rows[0]
         return only
-    modalities = np.array([piece.modality for piece in item.pieces])
+    modalities = np.array(towers)
     means = [rows[modalities == modality].mean(axis=0) for modality in sorted(set(modalities))]
-    pooled: NDArray[np.float32] = unit(unit(np.stack(means)).mean(axis=0, keepdims=True))[0]
-    return pooled
+    mean: NDArray[np.float32] = unit(unit(np.stack(means)).mean(axis=0, keepdims=True))[0]
+    return mean
 
 
 def _cut(vector: NDArray[np.float32], size: int) -> NDArray[np.float32]:

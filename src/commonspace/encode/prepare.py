@@ -14,7 +14,7 @@ from commonspace.encode.tower import Features, Preparation
 from commonspace.ingest.decode import Plan, decode, decode_value
 from commonspace.ingest.source import ItemFailure, Source
 
-__all__ = ["Prepared", "PreparedPiece", "Preparer"]
+__all__ = ["Prepared", "PreparedPiece", "Preparer", "nothing_to_embed"]
 
 
 @final
@@ -86,11 +86,7 @@ class Preparer:
         decoded = decode_value(item, self.plan)
         prepared = self._features(f"value:{decoded.content_hash}", "", decoded)
         if not prepared.pieces:
-            raise ItemError(
-                "nothing_to_embed",
-                f"This {decoded.media_type} holds neither text, nor pictures, nor sound that has a vector of its own.",
-                fix="Give the pictures or sounds in it one by one.",
-            )
+            raise nothing_to_embed(decoded.media_type)
         return prepared
 
     def passage(self, text: str, span: Span) -> PreparedPiece:
@@ -146,6 +142,15 @@ class Preparer:
             failures=failures,
             **(_sound(decoded) if self.keep_sound else {}),
         )
+
+
+def nothing_to_embed(media_type: str) -> ItemError:
+    """The error of an item without a piece that has a vector."""
+    return ItemError(
+        "nothing_to_embed",
+        f"This {media_type} holds neither text, nor pictures, nor sound that has a vector of its own.",
+        fix="Give the pictures or sounds in it one by one.",
+    )
 
 
 def _sound(decoded: Decoded) -> dict[str, Any]:

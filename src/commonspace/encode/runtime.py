@@ -1,10 +1,12 @@
 """Runs an ONNX graph on this machine: OpenVINO where it is installed, ONNX Runtime where it is not."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol, final
 
 import numpy as np
@@ -25,7 +27,7 @@ class Precision(StrEnum):
 
 
 class Graph(Protocol):
-    """A compiled network: named arrays in, named arrays out; safe to call from one thread at a time."""
+    """A compiled network: named arrays in, named arrays out; safe to call from several threads."""
 
     def run(self, batches: Sequence[Arrays]) -> list[dict[str, NDArray[np.float32]]]:
         """Run every batch; answers are in order."""
@@ -47,22 +49,38 @@ class OpenVinoGraph:
             "ENABLE_MMAP": True,
         }
         self._compiled: Any = core.compile_model(core.read_model(path), "CPU", config)
-        self._queue: Any = ov.AsyncInferQueue(self._compiled, threads)
-        self._names = [name for output in self._compiled.outputs for name in output.names]
+        self._idle: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(threads):
+            self._idle.put(self._compiled.create_infer_request())
 
     def run(self, batches: Sequence[Arrays]) -> list[dict[str, NDArray[np.float32]]]:
-        """Run every batch, as many at a time as there are streams; answers are in order."""
-        answers: list[dict[str, NDArray[np.float32]]] = [{} for _ in batches]
-        names = self._names  # the queue keeps the callback: were self in it, neither would ever be freed
+        """Run every batch, as many at a time as there are idle streams; answers are in order."""
+        answers: list[dict[str, NDArray[np.float32]]] = []
+        with self._streams(len(batches)) as streams:
+            for place, batch in enumerate(batches):
+                if place >= len(streams):
+                    answers.append(self._answer(streams[place % len(streams)]))
+                streams[place % len(streams)].start_async(dict(batch))
+            rest = range(len(answers), len(batches))
+            return answers + [self._answer(streams[place % len(streams)]) for place in rest]
 
-        def keep(request: Any, place: int) -> None:
-            answers[place] = {name: request.get_tensor(name).data.copy() for name in names}
+    @contextmanager
+    def _streams(self, wanted: int) -> Iterator[list[Any]]:
+        """At least one stream, waited for, and up to as many as wanted of those that are idle."""
+        streams = [self._idle.get()]
+        try:
+            with suppress(Empty):
+                while len(streams) < wanted:
+                    streams.append(self._idle.get_nowait())
+            yield streams
+        finally:
+            for stream in streams:
+                stream.wait()
+                self._idle.put(stream)
 
-        self._queue.set_callback(keep)
-        for place, batch in enumerate(batches):
-            self._queue.start_async(dict(batch), place)
-        self._queue.wait_all()
-        return answers
+    def _answer(self, stream: Any) -> dict[str, NDArray[np.float32]]:
+        stream.wait()
+        return {name: stream.get_tensor(name).data.copy() for output in self._compiled.outputs for name in output.names}
 
 
 @final

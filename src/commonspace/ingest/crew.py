@@ -13,7 +13,8 @@ from typing import Any, Final, final
 
 from commonspace.core.errors import CommonspaceError, ItemError
 from commonspace.ingest.limits import Limits
-from commonspace.ingest.worker import BEAT, DONE, FUNCTION, ITEM, READY, UNFIT
+from commonspace.ingest.shared_buffers import receive_buffers
+from commonspace.ingest.worker import BEAT, DONE, FUNCTION, ITEM, READY, SHARED, UNFIT
 
 __all__ = ["Finished", "Member"]
 
@@ -62,10 +63,16 @@ class Member:
         self.started = False
         self.served = 0
         self.ticket: int | None = None
+        self._shared: list[memoryview] = []
         self._hard_deadline = self.deadline = float("inf")
         self._processor_start = 0.0
         self._graces = 0
         self.load(function)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
 
     @property
     def idle(self) -> bool:
@@ -115,7 +122,7 @@ class Member:
             CommonspaceError: the function or an item cannot be loaded in another process.
         """
         data = self.connection.recv_bytes()
-        kind, *rest = ForkingPickler.loads(data)
+        kind, *rest = ForkingPickler.loads(data, buffers=self._shared)
         if kind == DONE:
             ticket, outcome, peak_bytes = rest
             self.ticket = None
@@ -123,7 +130,11 @@ class Member:
             self.served += 1
             if isinstance(outcome, ItemError) and outcome.item_code == "out_of_memory":
                 self.served = ITEMS_PER_WORKER
-            return Finished(ticket=ticket, outcome=outcome, num_bytes=len(data), peak_bytes=peak_bytes)
+            num_bytes = len(data) + sum(len(view) for view in self._shared)
+            self._shared = []
+            return Finished(ticket=ticket, outcome=outcome, num_bytes=num_bytes, peak_bytes=peak_bytes)
+        if kind == SHARED:
+            self._shared = receive_buffers(self.connection, rest[0])
         if kind == READY:
             self.ready = self.started = True
             self.deadline = float("inf")

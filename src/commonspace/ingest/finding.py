@@ -18,21 +18,22 @@ Found = Source | ItemFailure
 Identity = tuple[int, int]
 
 
-def find_sources(patterns: Sequence[str | Path]) -> Iterator[Found]:
+def find_sources(patterns: Sequence[str | Path], *, within: Path | None = None) -> Iterator[Found]:
     """Every source that the patterns name, each once.
 
     Folders are walked in sorted order, hidden entries left out, linked folders after real ones; globs are expanded
-    where no such path exists; ``-`` is standard input. A path that cannot be used is one ``ItemFailure``.
+    where no such path exists; ``-`` is standard input. A path that cannot be used is one ``ItemFailure``. Links that
+    lead out of ``within`` (a path without links) are such paths too, and are not followed.
     """
     seen: set[str] = set()
     for pattern in patterns:
-        for found in _find(pattern):
+        for found in _find(pattern, within):
             if found.uri not in seen:
                 seen.add(found.uri)
                 yield found
 
 
-def _find(pattern: str | Path) -> Iterator[Found]:
+def _find(pattern: str | Path, within: Path | None) -> Iterator[Found]:
     if pattern == "-":
         yield _standard_input()
         return
@@ -41,12 +42,12 @@ def _find(pattern: str | Path) -> Iterator[Found]:
         matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
         if matches:
             for match in matches:
-                yield from _find_path(Path(match))
+                yield from _find_path(Path(match), within)
             return
-    yield from _find_path(path)
+    yield from _find_path(path, within)
 
 
-def _find_path(path: Path) -> Iterator[Found]:
+def _find_path(path: Path, within: Path | None) -> Iterator[Found]:
     """A folder's files, or the one file."""
     absolute = path.absolute()
     try:
@@ -57,16 +58,19 @@ def _find_path(path: Path) -> Iterator[Found]:
         nowhere = ItemError("vanished", "The path holds a zero byte.", fix="Give a path that can exist.")
         yield ItemFailure(uri="file:", name=printable(path.name), error=nowhere)
     else:
+        if _leads_out(absolute, within):
+            yield _failure(absolute, _outside())
+            return
         if not stat.S_ISDIR(status.st_mode):
             yield _file(absolute, status.st_mode)
             return
         walked: dict[Identity, Path] = {}
         waiting = [absolute]
         while waiting:
-            yield from _walk(waiting.pop(0), walked, waiting)
+            yield from _walk(waiting.pop(0), walked, waiting, within)
 
 
-def _walk(top: Path, walked: dict[Identity, Path], links: list[Path]) -> Iterator[Found]:
+def _walk(top: Path, walked: dict[Identity, Path], links: list[Path], within: Path | None) -> Iterator[Found]:
     """One folder and the real folders below it, however deep; folders behind links are queued in ``links``."""
     stack = [iter(_entries(top, walked))]
     while stack:
@@ -78,7 +82,9 @@ def _walk(top: Path, walked: dict[Identity, Path], links: list[Path]) -> Iterato
         else:
             path = Path(entry.path)
             try:
-                if entry.is_dir(follow_symlinks=False):
+                if entry.is_symlink() and _leads_out(path, within):
+                    yield _failure(path, _outside())
+                elif entry.is_dir(follow_symlinks=False):
                     stack.append(iter(_entries(path, walked)))
                 elif entry.is_dir():
                     links.append(path)
@@ -100,6 +106,19 @@ def _entries(folder: Path, walked: dict[Identity, Path]) -> list["os.DirEntry[st
             return sorted((entry for entry in scan if not entry.name.startswith(".")), key=lambda entry: entry.name)
     except OSError as error:
         return [_failure(folder, os_failure(error))]
+
+
+def _leads_out(path: Path, within: Path | None) -> bool:
+    """Whether a path, links resolved, is neither ``within`` nor below it."""
+    return within is not None and not Path(os.path.realpath(path)).is_relative_to(within)
+
+
+def _outside() -> ItemError:
+    return ItemError(
+        "unreadable",
+        "This link leads out of the folder that may be read.",
+        fix="Put the file itself into the folder.",
+    )
 
 
 def _holds(folder: Identity, path: Path) -> bool:

@@ -32,7 +32,10 @@ ITEM_CODES: Final[dict[str, str]] = {
     "unknown_codec": "a known container that holds a codec which is not decoded here",
     "unreadable": "the file cannot be opened or read (permissions, a disk error)",
     "unsupported_modality": "the space has no tower for this kind of item",
+    "url_failed": "the media behind a URL could not be fetched: no answer, not in time, or too much",
+    "url_refused": "a URL that the service may not fetch: fetching is off, or the place is not allowed",
     "vanished": "the path does not exist, or stopped existing before it was read",
+    "wrong_type": "media where text was expected, or of another kind than the request says",
 }
 """The values of ``ItemError.item_code``, each with its meaning."""
 

@@ -14,13 +14,14 @@ import time
 import warnings
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from multiprocessing.reduction import ForkingPickler
 from typing import Any, Final
 
 from commonspace.core.errors import ItemError
+from commonspace.ingest.fence import forbid_network
 from commonspace.ingest.heartbeat import LISTENER
+from commonspace.ingest.shared_buffers import dumps, send_buffers
 
-__all__ = ["BEAT", "DONE", "FUNCTION", "ITEM", "READY", "UNFIT", "serve"]
+__all__ = ["BEAT", "DONE", "FUNCTION", "ITEM", "READY", "SHARED", "UNFIT", "serve"]
 
 READY: Final = "ready"
 FUNCTION: Final = "function"
@@ -28,9 +29,8 @@ UNFIT: Final = "unfit"
 ITEM: Final = "item"
 BEAT: Final = "beat"
 DONE: Final = "done"
+SHARED: Final = "shared"
 
-PROTOCOL: Final = 5
-"""The first that writes arrays without copying them first."""
 OPEN_FILES: Final = 256
 BEAT_SECONDS: Final = 0.5
 
@@ -57,8 +57,11 @@ def serve(descriptor: int, worker_bytes: int, longest_seconds: float) -> None:
             connection.send((READY,))
         elif kind == ITEM and function is not None:
             _allow_processor_time(longest_seconds)
-            message = (DONE, rest[0], run(function, rest[1]), _peak_bytes())
-            connection.send_bytes(ForkingPickler.dumps(message, PROTOCOL))
+            data, apart = dumps((DONE, rest[0], run(function, rest[1]), _peak_bytes()))
+            if apart:
+                connection.send((SHARED, [view.nbytes for view in apart]))
+                send_buffers(connection, apart)
+            connection.send_bytes(data)
 
 
 def run(function: Callable[[Any], Any], item: object) -> object:
@@ -82,8 +85,12 @@ def _warm() -> None:
 
 
 def _fence(worker_bytes: int) -> None:
-    """Bound memory and open files, leave no core files, and let the parent alone answer Ctrl-C."""
+    """Bound memory and open files, leave no core files, and let the parent alone answer Ctrl-C.
+
+    Where the kernel can, no network and no programs either: what breaks into a decoder stays in it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    forbid_network()
     _lower(resource.RLIMIT_AS, worker_bytes)
     _lower(resource.RLIMIT_NOFILE, OPEN_FILES)
     _lower(resource.RLIMIT_CORE, 0)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import socket
+import subprocess
 import time
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from commonspace.core.errors import ItemError
 from commonspace.ingest.heartbeat import beat
 
-__all__ = ["double", "grow", "misbehave", "pace", "worker_pid"]
+__all__ = ["dial", "double", "grow", "misbehave", "pace", "squares", "start_program", "worker_pid"]
 
 
 def double(number: int) -> int:
@@ -47,3 +49,20 @@ def pace(seconds: float) -> float:
 
 def grow(num_bytes: int) -> bytes:
     return b"x" * num_bytes
+
+
+def dial(address: tuple[str, int]) -> str:
+    """Try to reach somebody."""
+    with socket.create_connection(address, timeout=5):
+        return "reached"
+
+
+def start_program(words: list[str]) -> str:
+    """Try to start another program."""
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
+def squares(count: int) -> dict[str, object]:
+    """A large array among small things, and the same array once more."""
+    numbers = np.arange(count, dtype=np.float64) ** 2
+    return {"numbers": numbers, "again": [numbers], "few": np.arange(3), "words": "all of them"}

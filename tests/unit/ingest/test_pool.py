@@ -1,5 +1,6 @@
 """A bad item costs itself; its neighbours, its worker's successor and the caller go on."""
 
+import socket
 import subprocess
 import sys
 import threading
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from commonspace.core.errors import CommonspaceError, ItemError, UsageError
@@ -199,3 +201,31 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in {"Z", "X"}
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def test_a_worker_can_reach_nobody_and_start_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, WorkerPool(workers=1, limits=HASTY) as pool:
+        [(_, dialled)] = pool.map(jobs.dial, [listener.getsockname()])
+        [(_, started)] = pool.map(jobs.start_program, [["true"]])
+        [(_, fine)] = pool.map(jobs.misbehave, ["fine"])
+        listener.setblocking(False)  # noqa: FBT003
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+    assert [outcome.cause for outcome in (dialled, started)] == [
+        "The decoder stopped in an unforeseen way (PermissionError)."
+    ] * 2
+    assert fine == "fine"
+
+
+@pytest.mark.parametrize("count", [1, 4_095, 4_096, 1_000_003])
+def test_arrays_of_any_size_come_back_as_they_were_and_can_be_written_to(count: int) -> None:
+    with WorkerPool(workers=1, limits=HASTY) as pool:
+        answers = [outcome for _, outcome in pool.map(jobs.squares, [count, count])]
+
+    for answer in answers:
+        assert np.array_equal(answer["numbers"], np.arange(count) ** 2.0)
+        assert np.array_equal(answer["few"], [0, 1, 2])
+        answer["numbers"][0] = 7
+        assert answer["again"][0][0] == 7
+    assert answers[0]["numbers"].base is not answers[1]["numbers"].base
