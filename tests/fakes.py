@@ -6,16 +6,21 @@ from typing import final
 
 import numpy as np
 
+from commonspace.core.errors import CommonspaceError, ItemError
 from commonspace.core.item import Audio, Content
 from commonspace.core.modality import Modality
 from commonspace.core.space import Space
 from commonspace.core.vectors import Vectors, unit
 from commonspace.encode.embedder import Embedder
-from commonspace.encode.prepare import Preparer
+from commonspace.encode.prepare import Prepared, Preparer
 from commonspace.encode.tower import Features, Tower
 from commonspace.ingest.decode import Plan
+from commonspace.ingest.source import Source
+from commonspace.serve.admission import Demand
+from commonspace.serve.answer import Answer, Usage
+from commonspace.serve.terms import Terms
 
-__all__ = ["FAKE_SPACE", "FakePreparation", "FakeTower", "fake_embedder", "fake_towers"]
+__all__ = ["FAKE_SPACE", "FakeEngine", "FakePreparation", "FakeTower", "fake_embedder", "fake_towers"]
 
 DIMENSION = 32
 
@@ -69,3 +74,51 @@ def fake_embedder() -> Embedder:
     towers = fake_towers()
     preparations = {modality: tower.prepare for modality, tower in towers.items()}
     return Embedder(Preparer(space=FAKE_SPACE, plan=Plan(), preparations=preparations), towers.__getitem__)
+
+
+@final
+class FakeEstimates:
+    """Everything costs nothing."""
+
+    def of(self, sources: Sequence[Source]) -> Demand:
+        """No seconds at all."""
+        nothing = {"decode_seconds": 0.0, "tower_seconds": 0.0, "alone_seconds": 0.0}
+        return Demand(**nothing, modalities=frozenset(), num_items=len(sources))
+
+
+@final
+class FakeEngine:
+    """The engine's surface over the fake towers: everything at once, or the refusal that a test asked for."""
+
+    def __init__(self, refusal: CommonspaceError | None = None) -> None:
+        self.embedder = fake_embedder()
+        self.space = FAKE_SPACE
+        self.estimates = FakeEstimates()
+        self.refusal = refusal
+        self.asked: list[Terms] = []
+
+    async def embed(self, sources: Sequence[Source], terms: Terms) -> list[Answer | ItemError]:
+        """One answer a source, in order."""
+        self._heard(terms)
+        answers = self.embedder.try_embed([source.origin for source in sources])
+        return [
+            answer
+            if isinstance(answer, ItemError)
+            else Answer(
+                vector=answer.vector, modality=answer.modality, notes=answer.notes, truncated=False, usage=Usage()
+            )
+            for answer in answers
+        ]
+
+    async def prepare(self, source: Source, terms: Terms) -> Prepared | ItemError:
+        """Decode one source."""
+        self._heard(terms)
+        try:
+            return self.embedder.preparer(source)
+        except ItemError as error:
+            return error
+
+    def _heard(self, terms: Terms) -> None:
+        self.asked.append(terms)
+        if self.refusal is not None:
+            raise self.refusal

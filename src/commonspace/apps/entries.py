@@ -14,7 +14,10 @@ from commonspace.index.store import Store
 from commonspace.ingest.payload import open_payload
 from commonspace.ingest.source import Source
 
-__all__ = ["content_hash_of", "copied", "entries"]
+__all__ = ["GIVEN", "content_hash_of", "copied", "entries"]
+
+GIVEN = ("upload:", "content:")
+"""How the uris begin of items that somebody handed in: under a name of their own, or known by their content alone."""
 
 
 def entries(embedder: Embedder, batch: Sequence[tuple[Source, Prepared]]) -> list[Entry]:
@@ -35,10 +38,11 @@ def entries(embedder: Embedder, batch: Sequence[tuple[Source, Prepared]]) -> lis
 def copied(store: Store, source: Source, content_hash: str) -> Entry | None:
     """The entry of equal content stored under another uri, as this source's own; None if there is none.
 
-    Items with children are embedded afresh: their children's uris hang on the parent's.
+    Items with children are embedded afresh: their children's uris hang on the parent's. So is what was handed in
+    under a name of its own: what its owner says of it is not true of a file.
     """
     twin = store.find_content(content_hash)
-    if twin is None or twin.parent is not None or store.children(twin.id):
+    if twin is None or twin.uri.startswith(GIVEN) or twin.parent is not None or store.children(twin.id):
         return None
     entry = store.entry(twin.id)
     if entry is None:

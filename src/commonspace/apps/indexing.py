@@ -47,6 +47,7 @@ class _Tally:
     failures: list[ItemFailure] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     num_failed_files: int = 0
+    num_told: int = 0
 
     @property
     def done(self) -> int:
@@ -58,7 +59,7 @@ class Indexing:
     """One run over some paths. Failures of single files are collected; the run goes on.
 
     With a transcriber, sounds and videos get what is said in them as passages; those that were indexed without are
-    indexed again.
+    indexed again. With ``within``, links that lead out of that folder are failures and are not followed.
     """
 
     def __init__(
@@ -68,12 +69,14 @@ class Indexing:
         pool: WorkerPool,
         report: Callable[[Progress], None] | None = None,
         transcriber: Transcriber | None = None,
+        within: Path | None = None,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._pool = pool
         self._report = report
         self._transcriber = transcriber
+        self._within = within
         self._preparer = replace(embedder.preparer, keep_sound=transcriber is not None)
         self._started = monotonic()
 
@@ -110,7 +113,7 @@ class Indexing:
     def _found(self, patterns: Sequence[str | Path]) -> Iterator[Source | ItemFailure]:
         """What the patterns name, less the store's own files: a store may lie in the folder that it indexes."""
         own = under_uri(self._store.path)
-        return (found for found in find_sources(patterns) if not found.uri.startswith(own))
+        return (found for found in find_sources(patterns, within=self._within) if not found.uri.startswith(own))
 
     def _count(self, patterns: Sequence[str | Path]) -> int:
         """How many files there are to settle; standard input can be read only once, so it is not opened here."""
@@ -187,6 +190,8 @@ class Indexing:
             tally.removed += self._store.remove(gone)
 
     def _say(self, current: str, tally: _Tally) -> None:
+        news = tuple(tally.failures[tally.num_told :])
+        tally.num_told = len(tally.failures)
         if self._report is not None:
             self._report(
                 Progress(
@@ -196,5 +201,6 @@ class Indexing:
                     unchanged=tally.unchanged,
                     current=current,
                     seconds=monotonic() - self._started,
+                    failures=news,
                 )
             )

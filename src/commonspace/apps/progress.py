@@ -11,7 +11,10 @@ __all__ = ["IndexReport", "Progress", "failure_dict"]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """A running count of files. ``done`` counts what is settled: stored, unchanged or failed."""
+    """A running count of files. ``done`` counts what is settled: stored, unchanged or failed.
+
+    ``failures`` are those since the last report.
+    """
 
     done: int
     total: int
@@ -19,6 +22,7 @@ class Progress:
     unchanged: int
     current: str
     seconds: float
+    failures: tuple[ItemFailure, ...] = ()
 
     @property
     def files_per_second(self) -> float:

@@ -10,7 +10,18 @@
     |   |-- StoreBusy           another process is writing to it
     |   `-- CorruptStore        its files contradict themselves
     |-- MissingExtra            an optional dependency is not installed
-    `-- UsageError              the call itself makes no sense (bad k, empty query)
+    |-- UsageError              the call itself makes no sense (bad k, empty query)
+    `-- Refusal                 a service declines a request, before or while working on it
+        |-- Unauthenticated     no key, or one that is unknown, expired or revoked
+        |-- Forbidden           the key does not cover this
+        |-- NotFound            no such store, item or job for this tenant
+        |-- Conflict            it exists already, or is in a state that does not allow this
+        |-- TooLarge            the request as a whole is over a limit
+        |-- Overloaded          it cannot be done in time now; says when to come again
+        |-- RateLimited         the key has used up its compute; says when to come again
+        |-- DeadlineMissed      the time that the request allowed is over
+        |-- Unavailable         the service is starting, draining or unhealthy
+        `-- ClientGone          whoever asked has gone, and nobody is left to answer
 
 Each carries a ``code`` for programs, the ``cause`` in plain words and the ``fix``: what to do next.
 """
@@ -18,15 +29,26 @@ Each carries a ``code`` for programs, the ``cause`` in plain words and the ``fix
 from typing import ClassVar, final
 
 __all__ = [
+    "ClientGone",
     "CommonspaceError",
+    "Conflict",
     "CorruptStore",
+    "DeadlineMissed",
+    "Forbidden",
     "ItemError",
     "MissingExtra",
     "ModelError",
+    "NotFound",
+    "Overloaded",
+    "RateLimited",
+    "Refusal",
     "SpaceMismatch",
     "StoreBusy",
     "StoreError",
     "StoreNotFound",
+    "TooLarge",
+    "Unauthenticated",
+    "Unavailable",
     "UnsupportedModality",
     "UsageError",
 ]
@@ -125,3 +147,83 @@ class UsageError(CommonspaceError):
     """The call makes no sense as it stands (k below one, an empty query, a bad weight)."""
 
     code: ClassVar[str] = "usage"
+
+
+class Refusal(CommonspaceError):
+    """A service declines a request; ``retry_after_seconds`` says when it may be worth another try, if ever."""
+
+    code: ClassVar[str] = "refused"
+
+    def __init__(self, cause: str, *, fix: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(cause, fix=fix)
+        self.retry_after_seconds = retry_after_seconds
+
+
+@final
+class Unauthenticated(Refusal):
+    """No key was given, or one that is unknown, expired or revoked."""
+
+    code: ClassVar[str] = "unauthenticated"
+
+
+@final
+class Forbidden(Refusal):
+    """The key is good, but does not cover this."""
+
+    code: ClassVar[str] = "forbidden"
+
+
+@final
+class NotFound(Refusal):
+    """There is no such store, item or job, or it belongs to another tenant."""
+
+    code: ClassVar[str] = "not_found"
+
+
+@final
+class Conflict(Refusal):
+    """It exists already, or is in a state that does not allow this."""
+
+    code: ClassVar[str] = "conflict"
+
+
+@final
+class TooLarge(Refusal):
+    """The request as a whole has more bytes or items than a request may have."""
+
+    code: ClassVar[str] = "request_too_large"
+
+
+@final
+class Overloaded(Refusal):
+    """There is more to do than can be done in the time that the request allows."""
+
+    code: ClassVar[str] = "overloaded"
+
+
+@final
+class RateLimited(Refusal):
+    """The key has used up the compute that it may use for now."""
+
+    code: ClassVar[str] = "rate_limited"
+
+
+@final
+class DeadlineMissed(Refusal):
+    """The time that the request allowed went by before it was done."""
+
+    code: ClassVar[str] = "deadline_missed"
+
+
+@final
+class Unavailable(Refusal):
+    """The service is starting, draining or unhealthy."""
+
+    code: ClassVar[str] = "unavailable"
+
+
+@final
+class ClientGone(Refusal):
+    """Whoever asked has gone; what was being done for nobody else is dropped."""
+
+    code: ClassVar[str] = "client_gone"

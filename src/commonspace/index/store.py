@@ -185,13 +185,12 @@ class Store:
             item = reading.item_where(connection, "id = ?", id, self._path)
             return item and reading.entry_of(connection, item, self._space.dimension, self._path)
 
-    def items(self, *, under: str | None = None, modality: Modality | None = None) -> Iterator[StoredItem]:
-        """All items by uri, or those whose uri begins with ``under`` (end a folder's with a slash).
+    def items(self, *, under: str = "", modality: Modality | None = None, after: str = "") -> Iterator[StoredItem]:
+        """All items by uri, or those beyond ``after`` whose uri begins with ``under`` (end a folder's with a slash).
 
         Memory is flat, and the store may be changed meanwhile: what lies ahead is shown as it then is.
         """
-        bounds = reading.prefix_bounds(under or "")
-        after = ""
+        bounds = reading.prefix_bounds(under)
         while True:
             with self._database.reading() as connection:
                 page = reading.page_of_items(connection, after, bounds, modality, self._path)

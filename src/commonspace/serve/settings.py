@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self, final
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -20,6 +20,7 @@ from pydantic_settings import (
 from commonspace.core.errors import UsageError
 from commonspace.core.modality import Modality
 from commonspace.ingest.limits import Limits
+from commonspace.serve.groups import Cache, Fetch, Objectives, Rates, Server
 
 __all__ = ["CONFIG_VARIABLE", "ENVIRONMENT_PREFIX", "Origin", "Settings", "Weights", "variable"]
 
@@ -57,7 +58,15 @@ class Weights:
         return {Modality(name): weight for name, weight in asdict(self).items()}
 
 
-GROUPS: Mapping[str, type[Limits | Weights]] = {"weights": Weights, "limits": Limits}
+GROUPS: Mapping[str, type[Any]] = {
+    "weights": Weights,
+    "limits": Limits,
+    "server": Server,
+    "objectives": Objectives,
+    "rates": Rates,
+    "cache": Cache,
+    "fetch": Fetch,
+}
 
 
 @final
@@ -83,6 +92,11 @@ class Settings(BaseSettings):
     )
     weights: Weights = Field(default_factory=Weights, description="What each modality counts in a mixed list.")
     limits: Limits = Field(default_factory=Limits, description="What input may be at most.")
+    server: Server = Field(default_factory=Server, description="Where the service listens, and its requests' limits.")
+    objectives: Objectives = Field(default_factory=Objectives, description="Milliseconds within which to answer.")
+    rates: Rates = Field(default_factory=Rates, description="Compute that a key may use.")
+    cache: Cache = Field(default_factory=Cache, description="What remembered answers may take.")
+    fetch: Fetch = Field(default_factory=Fetch, description="Whether media are fetched by URL, and from where.")
 
     @classmethod
     def load(cls, flags: Nested | None = None) -> Self:
@@ -129,23 +143,17 @@ class Settings(BaseSettings):
             top = type(self).model_fields.get(name)
             yield Origin(name=name, value=values[name], source=source, description=(top and top.description) or "")
 
-    @field_validator("limits", mode="before")
+    @field_validator(*GROUPS, mode="before")
     @classmethod
-    def _only_known_limits(cls, value: object) -> object:
-        known = {field.name for field in fields(Limits)}
-        unknown = sorted(set(value) - known) if isinstance(value, Mapping) else []
+    def _only_known_names(cls, value: object, about: ValidationInfo) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        group = str(about.field_name)
+        known = {field.name: field.default for field in fields(GROUPS[group])}
+        unknown = sorted(set(value) - set(known))
         if unknown:
-            raise ValueError(f"there is no limit called '{unknown[0]}'")
-        return value
-
-    @field_validator("weights", mode="before")
-    @classmethod
-    def _only_known_weights(cls, value: object) -> object:
-        known = {field.name for field in fields(Weights)}
-        unknown = sorted(set(value) - known) if isinstance(value, Mapping) else []
-        if unknown:
-            raise ValueError(f"there is no weight called '{unknown[0]}'")
-        return value
+            raise ValueError(f"there is no setting called '{group}.{unknown[0]}'")
+        return {name: _several(given) if known[name] == () else given for name, given in value.items()}
 
     @field_validator("weights")
     @classmethod
@@ -155,13 +163,21 @@ class Settings(BaseSettings):
                 raise ValueError(f"the weight of {name} is {value}; it must be zero or more")
         return weights
 
-    @field_validator("limits")
+    @field_validator("limits", "objectives")
     @classmethod
-    def _only_positive_limits(cls, limits: Limits) -> Limits:
-        for name, value in asdict(limits).items():
+    def _only_positive(cls, group: Limits | Objectives, about: ValidationInfo) -> Limits | Objectives:
+        for name, value in asdict(group).items():
             if not value > 0:
-                raise ValueError(f"the limit '{name}' is {value}; it must be above zero")
-        return limits
+                raise ValueError(f"'{about.field_name}.{name}' is {value}; it must be above zero")
+        return group
+
+    @field_validator("server", "rates", "cache", "fetch")
+    @classmethod
+    def _nothing_below_zero(cls, group: Any, about: ValidationInfo) -> Any:
+        for name, value in asdict(group).items():
+            if isinstance(value, int | float) and value < 0:
+                raise ValueError(f"'{about.field_name}.{name}' is {value}; it must be zero or more")
+        return group
 
     @classmethod
     def settings_customise_sources(
@@ -198,6 +214,11 @@ def config_path() -> Path | None:
 def variable(name: str) -> str:
     """The environment variable of a setting: ``limits.item_seconds`` is COMMONSPACE_LIMITS__ITEM_SECONDS."""
     return ENVIRONMENT_PREFIX + name.replace(".", NESTING).upper()
+
+
+def _several(given: object) -> object:
+    """Several values in one word, as a variable or a flag holds them, with commas between."""
+    return tuple(filter(None, given.split(","))) if isinstance(given, str) else given
 
 
 def _nested(flat: Nested) -> dict[str, Any]:

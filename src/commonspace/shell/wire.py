@@ -1,5 +1,7 @@
 """The one place that names concrete classes: settings become an embedder or a collection."""
 
+import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from commonspace.retrieve.calibration_file import read_calibration
 from commonspace.retrieve.judge import Judging
 from commonspace.serve.settings import Settings
 
-__all__ = ["load", "open_collection"]
+__all__ = ["load", "open_collection", "threads"]
 
 
 def load(name: str | None = None, settings: Settings | None = None) -> Embedder:
@@ -36,13 +38,25 @@ def load(name: str | None = None, settings: Settings | None = None) -> Embedder:
     return catalog.load(folder, plan, precision=precision, threads=settings.threads or None)
 
 
-def open_collection(path: str | Path, settings: Settings | None = None, *, create: bool = False) -> Collection:
+def threads(settings: Settings) -> int:
+    """How many threads the encoders use."""
+    return settings.threads or len(os.sched_getaffinity(0))
+
+
+def open_collection(
+    path: str | Path,
+    settings: Settings | None = None,
+    *,
+    create: bool = False,
+    embedder: Callable[[], Embedder] | None = None,
+) -> Collection:
     """Open the store at a path with the space that fills it; the towers load when first needed.
 
     Args:
         path: the store's folder.
         settings: model, workers, limits, weights, speech; from files and environment when None.
         create: make the store if there is none.
+        embedder: what embeds; the space that the settings name when None.
 
     Raises:
         StoreNotFound: there is no store and ``create`` is off.
@@ -56,7 +70,7 @@ def open_collection(path: str | Path, settings: Settings | None = None, *, creat
     return Collection(
         _reader(folder, space, calibration and calibration.bias, create=create),
         partial(Store.open, folder, space=space),
-        partial(load, settings=settings),
+        embedder or partial(load, settings=settings),
         partial(WorkerPool, limits=settings.limits, workers=settings.workers or None),
         Judging(calibration=calibration, weights=settings.weights.by_modality()),
         partial(Whisper, settings.speech_model, threads=settings.threads or None) if settings.speech_model else None,

@@ -121,5 +121,5 @@ def test_a_weight_below_zero_or_without_end_is_refused(value: str) -> None:
 def test_an_unknown_weight_in_the_file_is_refused() -> None:
     Path("commonspace.toml").write_text("[weights]\nsmell = 0.5\n")
 
-    with pytest.raises(UsageError, match="no weight called 'smell'"):
+    with pytest.raises(UsageError, match=r"no setting called 'weights\.smell'"):
         Settings.load()

@@ -7,11 +7,24 @@ from typing import Annotated, Any
 
 import typer
 
+from commonspace.shell.cli.bench import BenchServe, answer_bench_serve
 from commonspace.shell.cli.embed import Embed, answer_embed
 from commonspace.shell.cli.index import Index, answer_index
+from commonspace.shell.cli.keys import (
+    Create,
+    Listing,
+    Revoke,
+    Rotate,
+    answer_create,
+    answer_list,
+    answer_revoke,
+    answer_rotate,
+)
 from commonspace.shell.cli.models import Models, answer_models
+from commonspace.shell.cli.profile import ProfileLatency, answer_profile_latency
 from commonspace.shell.cli.request import ExitCode, command
 from commonspace.shell.cli.search import Search, answer_search
+from commonspace.shell.cli.serve import Serve, answer_serve
 from commonspace.shell.cli.settings import Show, answer_show
 from commonspace.shell.cli.store import Describe, Remove, answer_describe, answer_remove
 from commonspace.shell.cli.train import Train, answer_train
@@ -37,6 +50,22 @@ def build(wiring: Wiring) -> typer.Typer:
     command(app, "remove", Remove, wired(answer_remove))
     command(app, "models", Models, wired(answer_models))
     command(app, "train", Train, wired(answer_train))
+    command(app, "serve", Serve, answer_serve)
+    keys = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+    keys.callback(help="Who may use the service.")(_group)
+    command(keys, "create", Create, answer_create)
+    command(keys, "list", Listing, answer_list)
+    command(keys, "revoke", Revoke, answer_revoke)
+    command(keys, "rotate", Rotate, answer_rotate)
+    app.add_typer(keys, name="keys")
+    bench = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+    bench.callback(help="How much a service carries.")(_group)
+    command(bench, "serve", BenchServe, answer_bench_serve)
+    app.add_typer(bench, name="bench")
+    profile = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+    profile.callback(help="Where the time goes.")(_group)
+    command(profile, "latency", ProfileLatency, answer_profile_latency)
+    app.add_typer(profile, name="profile")
     settings = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
     settings.callback(help="The settings in force.")(_group)
     command(settings, "show", Show, answer_show)

@@ -1,0 +1,148 @@
+"""Whether a request can be done in time, from what is measured; what cannot is refused before any work is done."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, final
+
+from commonspace.core.errors import DeadlineMissed, Overloaded
+from commonspace.core.modality import Modality
+from commonspace.serve.terms import Terms, Urgency
+
+__all__ = ["Admission", "Demand", "Limit", "Load"]
+
+ALONE_FACTOR: Final = 2.0
+"""A request that is long by itself is given so many times what it would take alone."""
+BULK_SHARE: Final = 0.5
+"""Bulk may take this much of the concurrency at most."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What a request asks for: seconds of decoding in all, and how long it would take if it were alone."""
+
+    decode_seconds: float
+    tower_seconds: float
+    alone_seconds: float
+    modalities: frozenset[Modality]
+    num_items: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What is to be done before a request: seconds of waiting and running work, and how many do it."""
+
+    decode_seconds: float
+    decoders: int
+    running_seconds: float
+    interactive_seconds: float
+    bulk_seconds: float
+    slots: int
+
+
+@final
+class Limit:
+    """How many items may be on their way at once: up by one a round while all is in time, down by a tenth when not.
+
+    Additive increase, multiplicative decrease, at most one decrease in ``pause_seconds`` (Chiu and Jain 1989).
+    """
+
+    def __init__(self, *, start: float, least: float, most: float, pause_seconds: float = 0.25) -> None:
+        self.value = start
+        self._least, self._most, self._pause_seconds = least, most, pause_seconds
+        self._fell_at = -math.inf
+
+    def kept(self, num_on_the_way: int) -> None:
+        """An item was done in time; the limit grows only where it was near to being reached."""
+        if num_on_the_way * 2 >= self.value:
+            self.value = min(self._most, self.value + 1.0 / self.value)
+
+    def missed(self, now: float) -> None:
+        """An item was late."""
+        if now - self._fell_at >= self._pause_seconds:
+            self._fell_at = now
+            self.value = max(self._least, self.value * 0.9)
+
+
+@final
+@dataclass(slots=True, kw_only=True)
+class Admission:
+    """Says until when a request is to be done, or refuses it; counts what is on its way."""
+
+    objectives: Mapping[Modality, float]
+    bulk_seconds: float
+    limit: Limit = field(default_factory=lambda: Limit(start=4096.0, least=16.0, most=65_536.0))
+    clock: Callable[[], float] = time.monotonic
+    on_the_way: dict[Urgency, int] = field(default_factory=lambda: dict.fromkeys(Urgency, 0))
+
+    def due(self, demand: Demand, terms: Terms, load_until: Callable[[float], Load]) -> float:
+        """When a request is due: as its terms say, else by its class and the objective of its slowest modality.
+
+        ``load_until`` tells what is to be done before something that is due at a time.
+
+        Raises:
+            DeadlineMissed: its time is over already.
+            Overloaded: it would be late.
+        """
+        now = self.clock()
+        if terms.deadline is not None and terms.deadline <= now:
+            raise DeadlineMissed("The request came with no time left.", fix="Allow more time.")
+        alone = demand.alone_seconds
+        if terms.urgency == Urgency.BULK:
+            allowed = max(self.bulk_seconds, ALONE_FACTOR * alone)
+        else:
+            objective = max((self.objectives[modality] for modality in demand.modalities), default=math.inf)
+            allowed = max(objective, ALONE_FACTOR * alone)
+        due = now + allowed if terms.deadline is None else terms.deadline
+        self._check_room(demand, terms, alone)
+        expected = _expected(demand, load_until(due), terms.urgency)
+        if now + expected > due:
+            raise Overloaded(
+                f"This would take about {expected:.2f} s now, and {due - now:.2f} s are allowed.",
+                fix="Come again after the time in Retry-After, or allow more time (timeout_ms).",
+                retry_after_seconds=max(0.05, now + expected - due),
+            )
+        return due
+
+    def enter(self, urgency: Urgency, count: int) -> None:
+        """So many items are on their way."""
+        self.on_the_way[urgency] += count
+
+    def leave(self, urgency: Urgency, count: int) -> None:
+        """So many items are done or given up."""
+        self.on_the_way[urgency] -= count
+
+    def settle(self, urgency: Urgency, due: float) -> None:
+        """An admitted item was done just now; whether in time moves the limit."""
+        if urgency == Urgency.BULK:
+            return
+        now = self.clock()
+        if now <= due:
+            self.limit.kept(sum(self.on_the_way.values()))
+        else:
+            self.limit.missed(now)
+
+    def _check_room(self, demand: Demand, terms: Terms, alone: float) -> None:
+        """A request enters an empty house whatever its size; otherwise within the limit, bulk within its share."""
+        there = sum(self.on_the_way.values())
+        room = self.limit.value
+        if terms.urgency == Urgency.BULK:
+            there, room = self.on_the_way[Urgency.BULK], room * BULK_SHARE
+        if there and there + demand.num_items > room:
+            raise Overloaded(
+                f"{there} items are on their way, and {math.floor(room)} may be.",
+                fix="Come again after the time in Retry-After, or send fewer items at once.",
+                retry_after_seconds=max(0.05, alone),
+            )
+
+
+def _expected(demand: Demand, load: Load, urgency: Urgency) -> float:
+    """How long until it is done: its turn in both queues, and its own work. Bulk waits for everybody."""
+    before = load.running_seconds + load.interactive_seconds
+    if urgency == Urgency.BULK:
+        before += load.bulk_seconds
+    decoding = load.decode_seconds / load.decoders if demand.decode_seconds else 0.0
+    return decoding + before / load.slots + demand.alone_seconds

@@ -1,0 +1,57 @@
+"""What the towers cost on this machine: a few batches of each, run before the first request."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+import numpy as np
+
+from commonspace.core.item import Audio
+from commonspace.core.modality import Modality
+from commonspace.encode.prepare import Preparer
+from commonspace.encode.tower import Features, Tower
+from commonspace.ingest.plan import Plan
+from commonspace.serve.cost import Curve, Observation, fit_curve, units_of
+
+__all__ = ["measure_curves"]
+
+SIZES: Final = (1, 4)
+REPEATS: Final = 3
+WORDS: Final = (8, 40, 120)
+SECONDS: Final = (1.0, 10.0)
+
+
+def measure_curves(preparer: Preparer, towers: Mapping[Modality, Tower]) -> dict[Modality, Curve]:
+    """Run each tower over made-up items of several sizes, alone on the machine; the least of three times counts."""
+    return {modality: fit_curve(list(_observed(preparer, tower))) for modality, tower in towers.items()}
+
+
+def _observed(preparer: Preparer, tower: Tower) -> Iterator[Observation]:
+    for features in _samples(preparer, tower.modality):
+        for size in SIZES:
+            batch = [features] * size
+            tower.encode(batch)
+            seconds = min(_timed(lambda batch=batch: tower.encode(batch)) for _ in range(REPEATS))  # type: ignore[misc]
+            yield Observation(units=size * units_of(tower.modality, features), seconds=seconds)
+
+
+def _samples(preparer: Preparer, modality: Modality) -> list[Features]:
+    prepare = preparer.preparations[modality]
+    noise = np.random.default_rng(0)
+    if modality == Modality.TEXT:
+        return [prepare("word " * count) for count in WORDS]
+    if modality == Modality.IMAGE:
+        side = preparer.plan.image_side
+        return [prepare(noise.integers(0, 255, (side, side, 3), dtype=np.uint8))]
+    return [prepare(_sound(noise, preparer.plan, seconds)) for seconds in SECONDS]
+
+
+def _sound(noise: np.random.Generator, plan: Plan, seconds: float) -> Audio:
+    samples = noise.normal(0.0, 0.1, int(seconds * plan.audio_rate)).astype(np.float32)
+    return Audio(array=samples, rate=plan.audio_rate)
+
+
+def _timed(run: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started

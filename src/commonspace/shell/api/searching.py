@@ -1,0 +1,162 @@
+"""A search over HTTP: its parts are embedded by the engine, added up, and looked for in the store."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final, final
+
+import anyio.to_thread
+import orjson
+from fastapi import Request
+
+from commonspace.apps.collection import Collection
+from commonspace.apps.composing import Part, composed
+from commonspace.core.errors import NotFound, UsageError
+from commonspace.core.modality import Modality
+from commonspace.core.space import Space
+from commonspace.encode.embedder import Embedding
+from commonspace.ingest.source import source_of
+from commonspace.retrieve.hit import Hit
+from commonspace.serve.folders import Folders
+from commonspace.serve.uploads import named_uri
+from commonspace.shell.api.bodies import checked, files_of, form_of, json_of, media_of, plain_text
+from commonspace.shell.api.parts import Wanted
+from commonspace.shell.api.running import Embedded, backend_of, embed_wishes, fail_first
+from commonspace.shell.api.search_models import MOST_HITS, QueryPart, SearchWish
+from commonspace.shell.api.terms import caller_of, terms_of
+
+__all__ = ["SEARCH_FORM", "form_search", "json_search", "shown_hit"]
+
+SEARCH_FORM: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {"type": "string", "format": "binary", "description": "What to look for: a picture, sound or video."},
+        "text": {"type": "string", "description": "Words that are added to it."},
+        "k": {"type": "integer", "minimum": 1, "maximum": MOST_HITS, "default": 10},
+        "modality": {"type": "string", "enum": [modality.value for modality in Modality]},
+        "min_probability": {"type": "number", "minimum": 0, "maximum": 1},
+        "weights": {"type": "string", "description": 'A JSON object such as {"audio": 0.5}.'},
+    },
+}
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Sought:
+    """One part of a query: something to embed, or an item of the store."""
+
+    wanted: Wanted | None = None
+    item: str = ""
+    weight: float = 1.0
+
+
+async def json_search(request: Request, name: str) -> dict[str, Any]:
+    """A search whose query is JSON.
+
+    Raises:
+        CommonspaceError: the query cannot be embedded, or there is no such store or item.
+    """
+    wish = await json_of(request, SearchWish)
+    given = [QueryPart(text=wish.query)] if isinstance(wish.query, str) else wish.query.parts
+    return await _search(request, name, wish, [_sought(part) for part in given])
+
+
+async def form_search(request: Request, name: str) -> dict[str, Any]:
+    """A search with one uploaded file, and words that may go with it.
+
+    Raises:
+        CommonspaceError: the file cannot be embedded, or there is no such store.
+    """
+    async with form_of(request, max_files=1) as form:
+        fields = {key: form[key] for key in ("k", "modality", "min_probability") if key in form}
+        if "weights" in form:
+            fields["weights"] = _object(form["weights"])
+        files = files_of(form, "file")
+        data = await files[0].read() if files else b""
+        text = form.get("text")
+    wish = checked(SearchWish, {**fields, "query": "a file"})
+    if not data:
+        raise UsageError("There is no file to search with.", fix="Send it as -F file=@photo.jpg, or search with JSON.")
+    sought = [_Sought(wanted=Wanted(source=source_of(data)))]
+    if isinstance(text, str):
+        sought.append(_Sought(wanted=Wanted(source=source_of(plain_text(text)))))
+    elif text is not None:
+        raise UsageError("The field 'text' holds a file.", fix="Send the words themselves: -F text=night.")
+    return await _search(request, name, wish, sought)
+
+
+async def _search(request: Request, name: str, wish: SearchWish, parts: Sequence[_Sought]) -> dict[str, Any]:
+    backend, tenant = backend_of(request), caller_of(request).tenant
+    await anyio.to_thread.run_sync(backend.stores.about, tenant, name)
+    wishes = [[part.wanted] for part in parts if part.wanted is not None]
+    answers = await embed_wishes(request, wishes, terms_of(request), None) if wishes else []
+    embedded = fail_first(request, answers, "query.parts")
+    weights: dict[Modality | str, float] = dict((wish.weights or {}).items())
+
+    def look() -> tuple[Embedding, list[Hit]]:
+        with backend.stores.use(tenant, name) as collection:
+            whole = composed(_parts(collection, parts, iter(embedded)))
+            find = partial(collection.find, k=wish.k, modality=wish.modality)
+            return whole, find(whole, min_probability=wish.min_probability, weights=weights)
+
+    whole, hits = await anyio.to_thread.run_sync(look)
+    return {
+        "query": {"modality": whole.modality.value, "num_parts": len(parts), "notes": list(whole.notes)},
+        "space": _space(backend.engine.space),
+        "hits": [shown_hit(hit, backend.folders) for hit in hits],
+    }
+
+
+def _parts(collection: Collection, parts: Sequence[_Sought], embedded: Iterator[Embedded]) -> list[Part]:
+    """The parts with their vectors: from the engine, or from the store."""
+    found = []
+    for part in parts:
+        if part.wanted is None:
+            embedding = _stored(collection, part.item)
+        else:
+            answer = next(embedded)
+            modality = Modality(answer.modality)
+            embedding = Embedding(vector=answer.vector, modality=modality, notes=answer.notes)
+        found.append(Part(embedding=embedding, weight=part.weight))
+    return found
+
+
+def shown_hit(hit: Hit, places: Folders) -> dict[str, Any]:
+    """A hit as on the command line, but with no place on the server in it."""
+    return replace(hit, uri=places.shown(hit.uri)).to_dict()
+
+
+def _space(space: Space) -> dict[str, Any]:
+    return {
+        "name": space.name,
+        "tier": space.tier.value,
+        "dimension": space.dimension,
+        "modalities": [modality.value for modality in space.modalities],
+        "fingerprint": space.fingerprint,
+    }
+
+
+def _sought(part: QueryPart) -> _Sought:
+    if part.item is not None:
+        return _Sought(item=part.item, weight=part.weight)
+    ((kind, value),) = part.given().items()
+    source = source_of(plain_text(value) if kind == "text" else media_of(value))
+    return _Sought(
+        wanted=Wanted(source=source, modality=None if kind == "text" else Modality(kind)), weight=part.weight
+    )
+
+
+def _stored(collection: Collection, name: str) -> Embedding:
+    item = collection.item(named_uri(name)) or collection.item(name)
+    found = item and collection.embedding(item.id)
+    if not found:
+        raise NotFound(f"There is no item '{name}' in this store.", fix="Search with an id that the items' list shows.")
+    return found
+
+
+def _object(given: object) -> Any:
+    try:
+        return orjson.loads(str(given))
+    except orjson.JSONDecodeError:
+        raise UsageError("The field 'weights' is not JSON.", fix='Send an object such as {"audio": 0.5}.') from None

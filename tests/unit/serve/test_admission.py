@@ -1,0 +1,124 @@
+"""Admission: arithmetic on what is measured, and a limit that follows what is kept."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from commonspace.core.errors import DeadlineMissed, Overloaded
+from commonspace.core.modality import Modality
+from commonspace.serve.admission import Admission, Demand, Limit, Load
+from commonspace.serve.terms import Terms, Urgency
+
+IDLE = Load(decode_seconds=0.0, decoders=2, running_seconds=0.0, interactive_seconds=0.0, bulk_seconds=0.0, slots=2)
+TEXT = Demand(
+    decode_seconds=0.0,
+    tower_seconds=0.01,
+    alone_seconds=0.01,
+    modalities=frozenset({Modality.TEXT}),
+    num_items=1,
+)
+NOW = 100.0
+
+
+def admission(limit: Limit | None = None) -> Admission:
+    return Admission(
+        objectives={Modality.TEXT: 0.1, Modality.IMAGE: 1.0},
+        bulk_seconds=10.0,
+        limit=limit or Limit(start=100.0, least=10.0, most=1000.0),
+        clock=lambda: NOW,
+    )
+
+
+def due(demand: Demand = TEXT, terms: Terms | None = None, load: Load = IDLE) -> float:
+    return admission().due(demand, terms or Terms(), lambda _: load)
+
+
+def test_the_objective_of_the_slowest_modality_is_the_deadline() -> None:
+    assert due() == pytest.approx(NOW + 0.1)
+    assert due(replace(TEXT, modalities=frozenset({Modality.TEXT, Modality.IMAGE}))) == pytest.approx(NOW + 1.0)
+
+
+def test_a_long_request_gets_twice_what_it_takes_alone() -> None:
+    assert due(replace(TEXT, tower_seconds=10.0, alone_seconds=5.0)) == pytest.approx(NOW + 10.0)
+
+
+def test_bulk_has_the_time_of_its_class_and_a_deadline_of_ones_own_wins() -> None:
+    assert due(terms=Terms(urgency=Urgency.BULK)) == pytest.approx(NOW + 10.0)
+    assert due(terms=Terms(urgency=Urgency.BULK, deadline=NOW + 3.0)) == NOW + 3.0
+
+
+def test_the_wait_for_what_is_there_decides_and_retry_after_is_the_rest() -> None:
+    busy = replace(IDLE, running_seconds=0.04, interactive_seconds=0.16)  # 0.1 s on two slots, and 0.01 s of its own
+
+    with pytest.raises(Overloaded) as refused:
+        due(load=busy)
+
+    assert refused.value.retry_after_seconds == pytest.approx(0.05)  # at least so much
+    with pytest.raises(Overloaded) as refused:
+        due(load=replace(busy, interactive_seconds=1.96))
+    assert refused.value.retry_after_seconds == pytest.approx(1.0 + 0.01 - 0.1)
+    assert due(load=replace(busy, interactive_seconds=0.12)) > NOW
+
+
+def test_interactive_requests_do_not_wait_for_bulk_but_bulk_waits_for_all() -> None:
+    load = replace(IDLE, bulk_seconds=30.0)
+
+    assert due(load=load) > NOW
+    with pytest.raises(Overloaded):
+        due(terms=Terms(urgency=Urgency.BULK), load=load)
+
+
+def test_the_queue_of_decoders_counts_for_media_alone() -> None:
+    load = replace(IDLE, decode_seconds=5.0)
+    picture = replace(TEXT, decode_seconds=0.02, alone_seconds=0.03, modalities=frozenset({Modality.IMAGE}))
+
+    assert due(load=load) > NOW
+    with pytest.raises(Overloaded):
+        due(picture, load=load)
+
+
+def test_a_deadline_that_has_passed_is_missed() -> None:
+    with pytest.raises(DeadlineMissed):
+        due(terms=Terms(deadline=NOW))
+
+
+def test_the_limit_holds_for_what_is_on_its_way_and_bulk_has_half_of_it() -> None:
+    door = admission()
+    door.enter(Urgency.BULK, 50)
+    many = replace(TEXT, num_items=51)
+
+    with pytest.raises(Overloaded, match="50 items are on their way"):
+        door.due(TEXT, Terms(urgency=Urgency.BULK), lambda _: IDLE)
+    with pytest.raises(Overloaded, match="100 may be"):
+        door.due(many, Terms(), lambda _: IDLE)
+    assert door.due(TEXT, Terms(), lambda _: IDLE) > NOW
+    door.leave(Urgency.BULK, 50)
+    assert door.due(replace(TEXT, num_items=5000), Terms(), lambda _: IDLE) > NOW  # an empty house takes any one
+
+
+def test_the_limit_grows_by_one_a_round_and_falls_by_a_tenth_at_most_once_a_pause() -> None:
+    limit = Limit(start=100.0, least=85.0, most=101.0, pause_seconds=1.0)
+
+    for _ in range(100):
+        limit.kept(60)
+    assert limit.value == pytest.approx(101.0, abs=0.01)
+    limit.kept(60)
+    assert limit.value <= 101.0
+    limit.kept(10)  # far from the limit: says nothing about it
+    assert limit.value <= 101.0
+    grown = limit.value
+    limit.missed(5.0)
+    limit.missed(5.9)
+    assert limit.value == pytest.approx(0.9 * grown)
+    limit.missed(6.0)
+    assert limit.value == 85.0
+
+
+def test_only_late_interactive_items_lower_the_limit() -> None:
+    door = admission()
+    door.settle(Urgency.BULK, NOW - 1)
+    assert door.limit.value == 100.0
+    door.settle(Urgency.INTERACTIVE, NOW - 1)
+    assert door.limit.value == pytest.approx(90.0)
+    assert not math.isnan(door.limit.value)
