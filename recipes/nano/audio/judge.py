@@ -1,6 +1,6 @@
 """How good is a tower? Agreement with the teacher on unheard files, and sounds grouped by words alone.
 
-It knows only arrays: patches, the teacher's logits, and which clip each patch belongs to.
+It knows only arrays: vectors, the teacher's targets, and which clip each window belongs to.
 """
 
 import re
@@ -55,9 +55,9 @@ class Heard:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """Means over patches of unheard files; ``confident`` ones are those where the teacher gives a class 0.5."""
+    """Means over windows of unheard files; ``confident`` ones are those where the teacher gives a class 0.5."""
 
-    num_patches: int
+    num_windows: int
     num_confident: int
     cosine: float
     cosine_confident: float
@@ -77,7 +77,7 @@ def agreement(heard: Heard, targets: Targets, anchors: Anchors) -> Agreement:
     mine, theirs = ((rows @ anchors.vectors.T).argmax(axis=1) for rows in (heard.embedding, targets.embedding))
     sure = targets.probability.max(axis=1) >= 0.5
     return Agreement(
-        num_patches=len(cosine),
+        num_windows=len(cosine),
         num_confident=int(sure.sum()),
         cosine=float(cosine.mean()),
         cosine_confident=float(cosine[sure].mean()),
@@ -88,7 +88,7 @@ def agreement(heard: Heard, targets: Targets, anchors: Anchors) -> Agreement:
 
 
 def clip_vectors(heard: Heard, clips: NDArray[np.int64]) -> Vectors:
-    """One unit vector a clip (in the order of their sorted numbers): the weighted mean over its patches."""
+    """One unit vector a clip (in the order of their sorted numbers): the weighted mean over its windows."""
     _, which = np.unique(clips, return_inverse=True)
     total = np.zeros((which.max() + 1, heard.embedding.shape[1]), dtype=np.float32)
     np.add.at(total, which, heard.embedding * heard.weight[:, None])

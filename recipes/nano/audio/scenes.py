@@ -12,7 +12,8 @@ from recipes.nano.audio.synthesis import coloured_noise
 
 __all__ = ["SCENE_SAMPLES", "Pick", "make_scene"]
 
-SCENE_SAMPLES = 15_600
+SCENE_SAMPLES = 32_000
+LEAST_SAMPLES = 1_600
 RATE_HERTZ = 16_000
 Sound = NDArray[np.float32]
 Pick = Callable[[np.random.Generator], Sound]
@@ -20,7 +21,7 @@ Pick = Callable[[np.random.Generator], Sound]
 
 
 def make_scene(rng: np.random.Generator, pick: Pick) -> Sound:
-    """Draw a scene of ``SCENE_SAMPLES`` samples."""
+    """Draw a scene of ``SCENE_SAMPLES`` samples at most: a short sound may end there, or be followed by silence."""
     sound = _voice(rng, pick(rng))
     if rng.random() < 0.3:
         for _ in range(1 + (rng.random() < 0.25)):
@@ -33,26 +34,32 @@ def make_scene(rng: np.random.Generator, pick: Pick) -> Sound:
     if rng.random() < 0.6:
         sound = sound * np.float32(10 ** (rng.uniform(-36, -1) / 20) / max(float(np.abs(sound).max()), 1e-4))
     if rng.random() < 0.15:
-        sound[int(rng.uniform(0.05, 0.9) * SCENE_SAMPLES) :] = 0.0
+        sound = sound[: max(LEAST_SAMPLES, int(rng.uniform(0.05, 0.9) * sound.size))]
+    if rng.random() < 0.5:
+        sound = _stretched(sound, SCENE_SAMPLES)
     return np.clip(sound, -1.0, 1.0).astype(np.float32)
 
 
 def _voice(rng: np.random.Generator, recording: Sound) -> Sound:
-    """A cut of one recording at a random place, perhaps faster, slower or filtered; zeros follow a short one."""
+    """A cut of one recording at a random place, perhaps faster, slower or filtered."""
     speed = rng.uniform(0.75, 1.35) if rng.random() < 0.35 else 1.0
     needed = int(SCENE_SAMPLES * speed) + 1
     start = int(rng.integers(0, max(1, recording.size - needed // 2)))
     cut = recording[start : start + needed]
     places = np.arange(min(SCENE_SAMPLES, int(cut.size / speed))) * speed
-    sound = np.zeros(SCENE_SAMPLES, dtype=np.float32)
-    sound[: places.size] = np.interp(places, np.arange(cut.size), cut) if speed != 1.0 else cut[: places.size]
+    sound = np.interp(places, np.arange(cut.size), cut).astype(np.float32) if speed != 1.0 else cut[: places.size]
     return _filtered(rng, sound) if rng.random() < 0.2 else sound
 
 
 def _mixed(first: Sound, second: Sound, decibels: float) -> Sound:
-    """Add ``second`` to ``first``, its level ``decibels`` above the first's."""
+    """Add ``second`` to ``first``, its level ``decibels`` above the first's; silence follows the shorter one."""
     level = np.sqrt(float(np.mean(first**2)) + 1e-9) / np.sqrt(float(np.mean(second**2)) + 1e-9)
-    return first + second * np.float32(min(level, 1e3) * 10 ** (decibels / 20))
+    size = max(first.size, second.size)
+    return _stretched(first, size) + _stretched(second, size) * np.float32(min(level, 1e3) * 10 ** (decibels / 20))
+
+
+def _stretched(sound: Sound, size: int) -> Sound:
+    return np.pad(sound, (0, size - sound.size))
 
 
 def _filtered(rng: np.random.Generator, sound: Sound) -> Sound:

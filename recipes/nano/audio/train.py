@@ -35,7 +35,7 @@ LEAST_ATTENTION = 0.3
 class Schedule:
     """How long and how fast: AdamW under one cosine cycle."""
 
-    num_steps: int = 500
+    num_steps: int = 1_000
     batch: int = 512
     peak_rate: float = 2e-3
     decay: float = 0.02

@@ -13,7 +13,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from commonspace.align.heads import load_head
 from commonspace.align.pairs import Pairs
 from commonspace.encode.nano.text import TextPreparation, TextTower
 from commonspace.encode.runtime import Precision, load_graph
@@ -71,7 +70,8 @@ def build_heads(
     for run, out in ((first, judged), (second, workplace.out)):
         head = GatedHead.read(run / "promoted" / "image", workplace.places.scaling)
         onnx.save(image_tower(state, prototypes, head), out / "image.onnx")
-        finish(replace(workplace.audio, out=out), heard, load_head(run / "promoted" / "audio")[0].eval())
+        words = GatedHead.read(run / "promoted" / "audio", workplace.places.sound_scaling)
+        finish(replace(workplace.audio, out=out), heard, words)
         shutil.copyfile(run / "manifest.json", out / "heads.json")
         shutil.copyfile(first / "manifest.json", out / "heads-judged.json")
         write_manifest(out)
@@ -98,12 +98,8 @@ def prepare_lessons(
     heard = learn(workplace.audio, sounds)
     onnx.save(picture_reader(state, prototypes), workplace.places.reader)
     embed = _text_tower(workplace.out)
-    ears = Ears(
-        labels=workplace.audio.folder("labels"),
-        features=workplace.audio.folder("features"),
-        student=heard.student.head,
-        anchors=heard.anchors,
-    )
+    ears = Ears(heard=workplace.audio.folder("heard"), student=heard.student, anchors=heard.anchors)
+    heard.student.scaling.write(workplace.places.sound_scaling)
     classifier = _classifier(state, prototypes)
     write_lessons(records, workplace.places, classifier, (ears, _by_recording(heard, sounds)), embed)
     write_photographs(workplace.probes, workplace.places, embed, _photos(workplace))

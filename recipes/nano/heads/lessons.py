@@ -44,6 +44,11 @@ class Places:
         """How pictures' features were standardised."""
         return self.work / "image-scaling.safetensors"
 
+    @property
+    def sound_scaling(self) -> Path:
+        """How sounds' features were standardised."""
+        return self.work / "sound-scaling.safetensors"
+
 
 def embed_words(embed: Embed, records: Iterable[Record], cache: Path) -> dict[str, NDArray[np.float32]]:
     """Every caption's vector; those that ``cache`` holds are not computed again."""

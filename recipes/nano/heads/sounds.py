@@ -10,16 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from recipes.corpus.record import POOL, SPLITS, Record
-from recipes.nano.audio.features import features_of
+from recipes.nano.audio.shards import NOBODY, read_shards
 from recipes.nano.audio.student import Head
 from recipes.nano.audio.targets import Anchors, Targets, make_targets
-from recipes.nano.audio.teacher import NOBODY
 from recipes.nano.heads.rows import Row
 
 __all__ = ["Ears", "recording_rows", "scene_rows"]
-
-SCENE_SHARE = 3
-"""One scene in this many becomes a row: they are many, and say less than words do."""
 
 Words = Mapping[str, NDArray[np.float32]]
 
@@ -27,7 +23,7 @@ Words = Mapping[str, NDArray[np.float32]]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Heard:
-    """Patches of one shard: standardised features, the base's vectors and weights, and what the teacher would say."""
+    """Windows of one shard: standardised features, the base's vectors and weights, and what the teacher would say."""
 
     features: NDArray[np.float32]
     base: NDArray[np.float32]
@@ -39,19 +35,16 @@ class _Heard:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ears:
-    """Labelled shards, their trunk features, the student without words, and the teacher's classes."""
+    """Heard shards, the student without words, and the teacher's classes."""
 
-    labels: Path
-    features: Path
+    heard: Path
     student: Head
     anchors: Anchors
 
     def shards(self, kind: str) -> Iterator[_Heard]:
-        """Every shard of one kind, patch by patch."""
-        for shard in sorted(self.labels.glob(f"{kind}-*.npz")):
-            with np.load(shard) as held:
-                patches, logits, sources = held["patches"], held["logits"], held["sources"]
-            features = torch.from_numpy(np.load(features_of(shard, self.features)).astype(np.float32))
+        """Every shard of one kind, window by window."""
+        for shard in read_shards(self.heard, kind):
+            features = torch.from_numpy(shard.features.astype(np.float32))
             with torch.inference_mode():
                 verdict = self.student(features)
                 standard = (features - self.student.middle) * self.student.scale
@@ -59,16 +52,16 @@ class Ears:
                 features=standard.numpy(),
                 base=verdict.embedding.numpy(),
                 weight=verdict.weight.numpy(),
-                taught=make_targets(patches, logits, self.anchors),
-                sources=sources,
+                taught=make_targets(shard.logits, shard.loud, self.anchors),
+                sources=shard.sources,
             )
 
 
 def recording_rows(records: Mapping[int, Record], ears: Ears, words: Words) -> list[Row]:
     """A row a recording that has words and a side; ``records`` are by the recordings' keys.
 
-    In training each patch is a view. Elsewhere the one view is the mean patch, with the clip's own vector as its base:
-    near what the tower does, which pools vectors; the tower itself is what the final table measures.
+    In training each window is a view. Elsewhere the one view is the mean window, with the clip's own vector as its
+    base: near what the tower does, which pools vectors; the tower itself is what the final table measures.
     """
     rows = []
     for heard in ears.shards("raw"):
@@ -86,12 +79,12 @@ def recording_rows(records: Mapping[int, Record], ears: Ears, words: Words) -> l
 
 
 def scene_rows(records: Mapping[int, Record], ears: Ears) -> list[Row]:
-    """A row for each of many scenes in which nothing held out is heard."""
+    """A row for each scene in which nothing held out is heard."""
     free = [key for key, record in records.items() if record.split in {"train", POOL}]
     allowed = np.array([*free, NOBODY], dtype=np.int64)
     rows: list[Row] = []
     for number, heard in enumerate(ears.shards("scene")):
-        fit = np.flatnonzero(np.isin(heard.sources, allowed).all(axis=1))[::SCENE_SHARE]
+        fit = np.flatnonzero(np.isin(heard.sources, allowed).all(axis=1))
         rows += [
             Row(
                 key=f"scene-{number}-{place}",
@@ -121,6 +114,6 @@ def _pooled(heard: _Heard, mine: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
 
 
 def _clip(vectors: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """One unit vector for a clip: the mean of its patches' by weight (1 x 384)."""
+    """One unit vector for a clip: the mean of its windows' by weight (1 x 384)."""
     mean = (vectors * weight[:, None]).sum(axis=0, keepdims=True)
     return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)

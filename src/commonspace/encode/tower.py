@@ -13,7 +13,7 @@ from commonspace.core.vectors import Vectors
 __all__ = ["Features", "Preparation", "Tower"]
 
 Features = NDArray[np.generic]
-"""What a tower eats: token ids (t), pixels (h x w x 3), log-mel patches (p x frames x bands)."""
+"""What a tower eats: token ids (t), pixels (h x w x 3), log-mel windows (w x bands x frames)."""
 
 
 class Preparation(Protocol):

@@ -1,15 +1,20 @@
-"""Log-mel patches: what the audio tower hears."""
+"""Log-mel windows: what the audio tower hears."""
 
 import dataclasses
 import json
+import pickle
 
 import numpy as np
 import pytest
+from faster_whisper.feature_extractor import FeatureExtractor
 from numpy.typing import NDArray
 
-from commonspace.encode.nano.mel import MelSpec, log_mel_patches
+from commonspace.core.item import Audio
+from commonspace.encode.nano.audio import AudioPreparation
+from commonspace.encode.nano.mel import MelSpec, log_mel_windows, window_starts
 
 SPEC = MelSpec()
+WINDOW = SPEC.window_samples
 
 
 def a_sound(num_samples: int, seed: int = 0) -> NDArray[np.float32]:
@@ -20,91 +25,102 @@ def a_sound(num_samples: int, seed: int = 0) -> NDArray[np.float32]:
     return (tone + 0.05 * rng.standard_normal(num_samples)).astype(np.float32)
 
 
-def slow_log_mel_frame(window: NDArray[np.float32]) -> list[float]:
-    """One frame from the definition, term by term: Hann, discrete Fourier transform, HTK triangles, logarithm."""
-    count, size = len(window), SPEC.fft_samples
-    hann = [0.5 - 0.5 * np.cos(2 * np.pi * n / count) for n in range(count)]
-    shaped = np.array([float(x) * h for x, h in zip(window, hann, strict=True)])
+def slow_mel_frame(piece: NDArray[np.float32]) -> list[float]:
+    """One frame's bands from the definition, term by term: Hann, discrete Fourier transform, Slaney's triangles."""
+    size = len(piece)
+    shaped = np.array([float(x) * (0.5 - 0.5 * np.cos(2 * np.pi * n / size)) for n, x in enumerate(piece)])
     bins = range(size // 2 + 1)
-    magnitude = [abs(np.sum(shaped * np.exp(-2j * np.pi * k * np.arange(count) / size))) for k in bins]
-    low, high = (1127.0 * np.log(1 + hertz / 700.0) for hertz in (SPEC.low_hertz, SPEC.high_hertz))
-    edges = [low + (high - low) * i / (SPEC.num_bands + 1) for i in range(SPEC.num_bands + 2)]
-    frame = []
-    for band in range(SPEC.num_bands):
-        left, middle, right = edges[band : band + 3]
+    power = [abs(np.sum(shaped * np.exp(-2j * np.pi * k * np.arange(size) / size))) ** 2 for k in bins]
+    top = 15 + 27 * np.log(SPEC.rate_hertz / 2 / 1000) / np.log(6.4)
+    steps = [top * i / (SPEC.num_bands + 1) for i in range(SPEC.num_bands + 2)]
+    edges = [step * 200 / 3 if step < 15 else 1000 * 6.4 ** ((step - 15) / 27) for step in steps]
+    bands = []
+    for left, middle, right in zip(edges, edges[1:], edges[2:], strict=False):
         total = 0.0
         for k in bins:
-            mel = 1127.0 * np.log(1 + (k * SPEC.rate_hertz / size) / 700.0)
-            if left < mel < right:
-                slope = (mel - left) / (middle - left) if mel <= middle else (right - mel) / (right - middle)
-                total += magnitude[k] * slope
-        frame.append(float(np.log(total + 0.001)))
-    return frame
+            hertz = k * SPEC.rate_hertz / size
+            if left < hertz < right:
+                slope = (hertz - left) / (middle - left) if hertz <= middle else (right - hertz) / (right - middle)
+                total += power[k] * slope * 2 / (right - left)
+        bands.append(np.log10(max(total, 1e-10)))
+    return bands
 
 
 def test_a_frame_equals_the_definition_written_as_loops() -> None:
-    sound = a_sound(SPEC.patch_samples)
-    (patch,) = log_mel_patches(sound)
-    for frame in (0, 41, 95):
-        start = frame * SPEC.hop_samples
-        expected = slow_log_mel_frame(sound[start : start + SPEC.window_samples])
-        np.testing.assert_allclose(patch[frame], expected, atol=1e-4)
+    sound = a_sound(WINDOW)
+    (window,) = log_mel_windows(sound)
+    mirrored = np.concatenate([sound[200:0:-1], sound, sound[-2:-202:-1]])
+    for frame in (0, 57, 199):
+        expected = slow_mel_frame(mirrored[frame * 160 : frame * 160 + 400])
+        np.testing.assert_allclose(window[:80, frame] * 4 - 4, expected, atol=1e-4)
 
 
-def test_silence_is_the_logarithm_of_the_offset_everywhere() -> None:
-    patches = log_mel_patches(np.zeros(SPEC.patch_samples, dtype=np.float32))
-    np.testing.assert_allclose(patches, np.log(0.001), atol=1e-6)
+def test_a_window_is_what_whisper_hears_of_it() -> None:
+    sound = a_sound(WINDOW) * np.linspace(0, 1, WINDOW, dtype=np.float32)
+    sound[:4000] = 0
+    expected = FeatureExtractor()(sound, padding=0)[:, :200]
+    np.testing.assert_allclose(log_mel_windows(sound)[0, :80], expected, atol=1e-5)
+    assert expected.min() == pytest.approx(expected.max() - 2), "nothing lies more than eight decades below the peak"
 
 
 @pytest.mark.parametrize(
-    ("num_samples", "num_patches"),
-    [(1, 1), (399, 1), (15_600, 1), (15_759, 1), (15_760, 2), (23_280, 2), (23_440, 3), (160_000, 20)],
+    ("num_samples", "starts"),
+    [
+        (1, [0]),
+        (31_999, [0]),
+        (32_000, [0]),
+        (32_001, [0, 1]),
+        (48_000, [0, 16_000]),
+        (64_000, [0, 32_000]),
+        (160_000, [0, 32_000, 64_000, 96_000, 128_000]),
+    ],
 )
-def test_patches_overlap_by_half_and_the_last_ends_with_the_clip(num_samples: int, num_patches: int) -> None:
-    patches = log_mel_patches(a_sound(num_samples))
-    assert patches.shape == (num_patches, 96, 64)
-    assert patches.dtype == np.float32
-
-
-def test_a_patch_does_not_depend_on_the_rest_of_the_clip() -> None:
-    sound = a_sound(5 * SPEC.rate_hertz)
-    third = 2 * SPEC.patch_hop_frames * SPEC.hop_samples
-    alone = log_mel_patches(sound[third : third + SPEC.patch_samples])
-    np.testing.assert_allclose(log_mel_patches(sound)[2], alone[0], atol=1e-5)
-
-
-def test_the_last_patch_is_the_clips_last_whole_frames() -> None:
-    sound = a_sound(20_000)
-    start = (20_000 - SPEC.patch_samples) // SPEC.hop_samples * SPEC.hop_samples
-    np.testing.assert_allclose(log_mel_patches(sound)[-1], log_mel_patches(sound[start:])[0], atol=1e-5)
-
-
-def test_a_short_clip_is_followed_by_zeros() -> None:
-    short = a_sound(3_000)
-    padded = np.concatenate([short, np.zeros(SPEC.patch_samples - 3_000, dtype=np.float32)])
-    np.testing.assert_array_equal(log_mel_patches(short), log_mel_patches(padded))
+def test_windows_follow_one_another_and_the_last_ends_with_the_clip(num_samples: int, starts: list[int]) -> None:
+    windows = log_mel_windows(a_sound(num_samples))
+    assert window_starts(num_samples).tolist() == starts
+    assert windows.shape == (len(starts), 81, 200)
+    assert windows.dtype == np.float32
 
 
 def test_a_long_clip_is_heard_at_evenly_spread_places_up_to_the_bound() -> None:
-    spec = dataclasses.replace(SPEC, max_patches=5)
-    sound = a_sound(30 * SPEC.rate_hertz)
-    patches = log_mel_patches(sound, spec)
-    assert patches.shape == (5, 96, 64)
-    np.testing.assert_allclose(patches[0], log_mel_patches(sound[: SPEC.patch_samples])[0], atol=1e-5)
-    last = (sound.size - SPEC.patch_samples) // SPEC.hop_samples * SPEC.hop_samples
-    np.testing.assert_allclose(patches[-1], log_mel_patches(sound[last:])[0], atol=1e-5)
+    spec = dataclasses.replace(SPEC, max_windows=5)
+    assert window_starts(14 * WINDOW, spec).tolist() == [round(i * 13 * WINDOW / 4) for i in range(5)]
+    assert len(log_mel_windows(a_sound(40 * WINDOW))) == SPEC.max_windows
 
 
-def test_the_same_clip_gives_the_same_patches() -> None:
+def test_a_window_does_not_depend_on_the_rest_of_the_clip() -> None:
+    sound = a_sound(5 * SPEC.rate_hertz)
+    sound[WINDOW : 2 * WINDOW] *= 0.001
+    alone = log_mel_windows(sound[WINDOW : 2 * WINDOW])
+    np.testing.assert_array_equal(log_mel_windows(sound)[1], alone[0])
+
+
+@pytest.mark.parametrize(("num_samples", "num_heard"), [(1, 1), (160, 1), (161, 2), (16_000, 100), (31_999, 200)])
+def test_a_short_clip_is_followed_by_zeros_that_are_not_present(num_samples: int, num_heard: int) -> None:
+    short = a_sound(num_samples)
+    (window,) = log_mel_windows(short)
+    padded = np.concatenate([short, np.zeros(WINDOW - num_samples, dtype=np.float32)])
+    np.testing.assert_array_equal(window[:80], log_mel_windows(padded)[0, :80])
+    np.testing.assert_array_equal(window[80], np.arange(200) < num_heard)
+
+
+def test_all_of_a_longer_clip_is_present() -> None:
+    np.testing.assert_array_equal(log_mel_windows(a_sound(50_000))[:, 80], 1.0)
+
+
+def test_the_same_clip_gives_the_same_windows() -> None:
     sound = a_sound(40_000)
-    np.testing.assert_array_equal(log_mel_patches(sound), log_mel_patches(sound.copy()))
+    np.testing.assert_array_equal(log_mel_windows(sound), log_mel_windows(sound.copy()))
 
 
 @pytest.mark.parametrize("shape", [(0,), (16_000, 2)])
 def test_an_empty_or_many_channelled_clip_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="one-dimensional"):
-        log_mel_patches(np.zeros(shape, dtype=np.float32))
+        log_mel_windows(np.zeros(shape, dtype=np.float32))
 
 
-def test_the_specification_survives_a_manifest() -> None:
+def test_the_specification_survives_a_manifest_and_the_preparation_a_process() -> None:
     assert MelSpec(**json.loads(json.dumps(dataclasses.asdict(SPEC)))) == SPEC
+    sent = pickle.loads(pickle.dumps(AudioPreparation(SPEC)))  # noqa: S301  # our own bytes
+    sound = Audio(a_sound(20_000), SPEC.rate_hertz)
+    np.testing.assert_array_equal(sent(sound), log_mel_windows(a_sound(20_000)))
