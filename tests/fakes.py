@@ -80,10 +80,10 @@ def fake_embedder() -> Embedder:
 class FakeEstimates:
     """Everything costs nothing."""
 
-    def of(self, sources: Sequence[Source]) -> Demand:
-        """No seconds at all."""
-        nothing = {"decode_seconds": 0.0, "tower_seconds": 0.0, "alone_seconds": 0.0}
-        return Demand(**nothing, modalities=frozenset(), num_items=len(sources))
+    def demand(self, sources: Sequence[Source]) -> Demand:
+        """No seconds at all, however many there are."""
+        seconds = 0.0 * len(sources)
+        return Demand(decode_seconds=seconds, tower_seconds=seconds, alone_seconds=seconds, modalities=frozenset())
 
 
 @final

@@ -10,7 +10,7 @@ from commonspace.core.errors import DeadlineMissed, Overloaded
 from commonspace.core.modality import Modality
 from commonspace.serve.terms import Terms, Urgency
 
-__all__ = ["Admission", "Demand", "Limit", "Load"]
+__all__ = ["Admission", "Admitted", "Demand", "Limit", "Load"]
 
 ALONE_FACTOR: Final = 2.0
 """A request that is long by itself is given so many times what it would take alone."""
@@ -27,7 +27,6 @@ class Demand:
     tower_seconds: float
     alone_seconds: float
     modalities: frozenset[Modality]
-    num_items: int
 
 
 @final
@@ -45,7 +44,7 @@ class Load:
 
 @final
 class Limit:
-    """How many items may be on their way at once: up by one a round while all is in time, down by a tenth when not.
+    """How many requests may be on their way at once: up by one a round while all are in time, down by a tenth if not.
 
     Additive increase, multiplicative decrease, at most one decrease in ``pause_seconds`` (Chiu and Jain 1989).
     """
@@ -56,15 +55,25 @@ class Limit:
         self._fell_at = -math.inf
 
     def kept(self, num_on_the_way: int) -> None:
-        """An item was done in time; the limit grows only where it was near to being reached."""
+        """A request was done in time; the limit grows only where it was near to being reached."""
         if num_on_the_way * 2 >= self.value:
             self.value = min(self._most, self.value + 1.0 / self.value)
 
     def missed(self, now: float) -> None:
-        """An item was late."""
+        """A request was late."""
         if now - self._fell_at >= self._pause_seconds:
             self._fell_at = now
             self.value = max(self._least, self.value * 0.9)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """A request that was let in: when it is due, and until when its class and objective would have it done."""
+
+    urgency: Urgency
+    due: float
+    objective: float
 
 
 @final
@@ -74,12 +83,12 @@ class Admission:
 
     objectives: Mapping[Modality, float]
     bulk_seconds: float
-    limit: Limit = field(default_factory=lambda: Limit(start=4096.0, least=16.0, most=65_536.0))
+    limit: Limit = field(default_factory=lambda: Limit(start=256.0, least=4.0, most=8192.0))
     clock: Callable[[], float] = time.monotonic
     on_the_way: dict[Urgency, int] = field(default_factory=lambda: dict.fromkeys(Urgency, 0))
 
-    def due(self, demand: Demand, terms: Terms, load_until: Callable[[float], Load]) -> float:
-        """When a request is due: as its terms say, else by its class and the objective of its slowest modality.
+    def admit(self, demand: Demand, terms: Terms, load_until: Callable[[float], Load]) -> Admitted:
+        """Let a request in; it is due as its terms say, else by its class and the objective of its slowest modality.
 
         ``load_until`` tells what is to be done before something that is due at a time.
 
@@ -97,7 +106,7 @@ class Admission:
             objective = max((self.objectives[modality] for modality in demand.modalities), default=math.inf)
             allowed = max(objective, ALONE_FACTOR * alone)
         due = now + allowed if terms.deadline is None else terms.deadline
-        self._check_room(demand, terms, alone)
+        self._check_room(terms.urgency, alone)
         expected = _expected(demand, load_until(due), terms.urgency)
         if now + expected > due:
             raise Overloaded(
@@ -105,36 +114,33 @@ class Admission:
                 fix="Come again after the time in Retry-After, or allow more time (timeout_ms).",
                 retry_after_seconds=max(0.05, now + expected - due),
             )
-        return due
+        self.on_the_way[terms.urgency] += 1
+        return Admitted(urgency=terms.urgency, due=due, objective=now + allowed)
 
-    def enter(self, urgency: Urgency, count: int) -> None:
-        """So many items are on their way."""
-        self.on_the_way[urgency] += count
+    def release(self, admitted: Admitted, *, done: bool) -> None:
+        """A request leaves. Whether an interactive one was done by its objective moves the limit.
 
-    def leave(self, urgency: Urgency, count: int) -> None:
-        """So many items are done or given up."""
-        self.on_the_way[urgency] -= count
-
-    def settle(self, urgency: Urgency, due: float) -> None:
-        """An admitted item was done just now; whether in time moves the limit."""
-        if urgency == Urgency.BULK:
-            return
-        now = self.clock()
-        if now <= due:
-            self.limit.kept(sum(self.on_the_way.values()))
-        else:
-            self.limit.missed(now)
-
-    def _check_room(self, demand: Demand, terms: Terms, alone: float) -> None:
-        """A request enters an empty house whatever its size; otherwise within the limit, bulk within its share."""
+        A deadline of the client's own does not: it would let one client shut the door on all.
+        """
         there = sum(self.on_the_way.values())
-        room = self.limit.value
-        if terms.urgency == Urgency.BULK:
+        self.on_the_way[admitted.urgency] -= 1
+        now = self.clock()
+        if admitted.urgency == Urgency.BULK:
+            return
+        if now > admitted.objective:
+            self.limit.missed(now)
+        elif done:
+            self.limit.kept(there)
+
+    def _check_room(self, urgency: Urgency, alone: float) -> None:
+        """Within the limit, bulk within its share of it."""
+        there, room = sum(self.on_the_way.values()), self.limit.value
+        if urgency == Urgency.BULK:
             there, room = self.on_the_way[Urgency.BULK], room * BULK_SHARE
-        if there and there + demand.num_items > room:
+        if there + 1 > max(1.0, room):
             raise Overloaded(
-                f"{there} items are on their way, and {math.floor(room)} may be.",
-                fix="Come again after the time in Retry-After, or send fewer items at once.",
+                f"{there} requests are on their way, and {math.floor(room)} may be.",
+                fix="Come again after the time in Retry-After.",
                 retry_after_seconds=max(0.05, alone),
             )
 

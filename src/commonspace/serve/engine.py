@@ -18,7 +18,7 @@ from commonspace.core.space import Space
 from commonspace.encode.embedder import Embedder
 from commonspace.encode.prepare import Prepared, Preparer, nothing_to_embed
 from commonspace.ingest.source import Source
-from commonspace.serve.admission import Admission, Load
+from commonspace.serve.admission import Admission, Admitted, Load
 from commonspace.serve.answer import Answer
 from commonspace.serve.deadlines import until
 from commonspace.serve.decoding import Decoders, Errand
@@ -123,9 +123,17 @@ class Engine:
         found = [self._known(key, terms.urgency) for key in keys]
         new = {key: source for key, source, there in zip(keys, sources, found, strict=True) if there is None}
         self._count(found, len(new))
-        begun = self._admit(new, terms) if new else {}
-        waiting = [begun[key] if there is None else there for key, there in zip(keys, found, strict=True)]
-        return await self._answers(waiting, begun.values(), terms)
+        admitted = self._admit(new.values(), terms) if new else None
+        done = False
+        try:
+            begun = self._works(new, admitted) if admitted is not None else {}
+            waiting = [begun[key] if there is None else there for key, there in zip(keys, found, strict=True)]
+            answers = await self._answers(waiting, begun.values(), terms)
+            done = True
+        finally:
+            if admitted is not None:
+                self.admission.release(admitted, done=done)
+        return answers
 
     async def prepare(self, source: Source, terms: Terms) -> Prepared | ItemError:
         """Decode one item in a fenced process and make it ready for the towers; for what goes into a store.
@@ -141,7 +149,7 @@ class Engine:
                 outcome.set_result(result)
 
         due = terms.deadline or time.monotonic() + self.admission.bulk_seconds
-        seconds = self.estimates.of([source]).decode_seconds
+        seconds = self.estimates.demand([source]).decode_seconds
         self.decoders.submit(
             Errand(source=source, due=due, seconds=seconds, wanted=lambda: not outcome.done(), done=done)
         )
@@ -164,17 +172,18 @@ class Engine:
             if count:
                 self.meters.cache(outcome, count)
 
-    def _admit(self, new: Mapping[bytes, Source], terms: Terms) -> dict[bytes, Work]:
-        """Works for new items, if they can be done in time."""
-        demand = self.estimates.demand(list(new.values()), self.decoders.num_workers, self.floor.slots)
+    def _admit(self, new: Collection[Source], terms: Terms) -> Admitted:
+        """Let new items in, if they can be done in time."""
+        demand = self.estimates.demand(new, self.decoders.num_workers, self.floor.slots)
         try:
-            due = self.admission.due(demand, terms, self._load_until)
+            return self.admission.admit(demand, terms, self._load_until)
         except (Overloaded, DeadlineMissed) as refusal:
             self.meters.refused(refusal.code)
             raise
-        works = {key: Work(key, source, terms.urgency, due, self._finished) for key, source in new.items()}
+
+    def _works(self, new: Mapping[bytes, Source], admitted: Admitted) -> dict[bytes, Work]:
+        works = {key: Work(key, source, admitted.urgency, admitted.due, self._finished) for key, source in new.items()}
         self._flying.update(works)
-        self.admission.enter(terms.urgency, len(works))
         return works
 
     def _begin(self, works: Collection[Work]) -> None:
@@ -225,7 +234,7 @@ class Engine:
                 self.estimates.learn_decoding(outcome.modality, work.source, seconds)
             self._enqueue([(work, outcome)])
 
-        seconds = self.estimates.of([work.source]).decode_seconds
+        seconds = self.estimates.demand([work.source]).decode_seconds
         self.decoders.submit(
             Errand(source=work.source, due=work.due, seconds=seconds, wanted=lambda: work.wanted, done=done)
         )
@@ -251,11 +260,9 @@ class Engine:
         """A work is over, one way or another."""
         if self._flying.get(work.key) is work:
             del self._flying[work.key]
-        self.admission.leave(work.urgency, 1)
         if work.outcome.cancelled():
             return
         outcome = work.outcome.result()
-        self.admission.settle(work.urgency, work.due)
         if isinstance(outcome, Answer):
             self.cache.put(work.key, outcome)
             self.meters.item(outcome.modality, outcome.timing.decode_seconds, outcome.compute_seconds)

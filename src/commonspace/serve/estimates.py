@@ -1,6 +1,6 @@
 """What a request will cost, told before anything of it is decoded: from its size, and from what others like it took."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Final, final
 
 from commonspace.core.errors import ItemError
@@ -31,34 +31,22 @@ class Estimates:
         self._decode_seconds: dict[Modality, float] = {}
         self._tower_seconds: dict[Modality, float] = {}
 
-    def demand(self, sources: Sequence[Source], decoders: int, slots: int) -> Demand:
-        """What a request of these items asks for, on so many decoders and slots."""
-        known = self.of(sources)
-        longest = max((self._longest(source) for source in sources), default=0.0)
-        together = known.decode_seconds / decoders + known.tower_seconds / slots
-        return Demand(
-            decode_seconds=known.decode_seconds,
-            tower_seconds=known.tower_seconds,
-            alone_seconds=max(longest, together),
-            modalities=known.modalities,
-            num_items=known.num_items,
-        )
-
-    def of(self, sources: Sequence[Source]) -> Demand:
-        """The sums over items."""
-        decode = tower = 0.0
+    def demand(self, sources: Collection[Source], decoders: int = 1, slots: int = 1) -> Demand:
+        """What a request of these items asks for; alone, on so many decoders and slots."""
+        decode = tower = longest = 0.0
         modalities = set()
         for source in sources:
             modality = _modality(source)
             modalities.add(modality)
-            decode += self._decoding(modality, source)
-            tower += self._towers(modality, source)
+            decoding, encoding = self._decoding(modality, source), self._towers(modality, source)
+            decode += decoding
+            tower += encoding
+            longest = max(longest, decoding + encoding)
         return Demand(
             decode_seconds=decode,
             tower_seconds=tower,
-            alone_seconds=decode + tower,
+            alone_seconds=max(longest, decode / decoders + tower / slots),
             modalities=frozenset(modalities),
-            num_items=len(sources),
         )
 
     def learn_decoding(self, modality: Modality, source: Source, seconds: float) -> None:
@@ -76,10 +64,6 @@ class Estimates:
         )
         before = self._tower_seconds.get(prepared.modality, seconds)
         self._tower_seconds[prepared.modality] = before + LEARNING * (seconds - before)
-
-    def _longest(self, source: Source) -> float:
-        modality = _modality(source)
-        return self._decoding(modality, source) + self._towers(modality, source)
 
     def _decoding(self, modality: Modality, source: Source) -> float:
         if isinstance(source.origin, str):

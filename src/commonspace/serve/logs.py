@@ -19,7 +19,7 @@ NAMED_KEYS: Final = re.compile(
 )
 OTHER_KEYS: Final = re.compile(r"\b(?:sk|pk|co|hf|ghp|xox[abp])[-_][\w-]{16,}")
 QUERY: Final = re.compile(r"\?[^\s\"']*=[^\s\"']*")
-PATH: Final = re.compile(r"(?<![\w.:/])/(?!(?:v1|v2|livez|readyz|metrics)\b)(?:[\w.+@~-]+/)+[\w.+@~-]*")
+PATH: Final = re.compile(r"(?<![\w.:/}])/(?!(?:v1|v2|livez|readyz|metrics)\b)(?:[\w.+@~-]+/)+[\w.+@~-]*")
 LOGGERS: Final = ("commonspace", "uvicorn")
 
 

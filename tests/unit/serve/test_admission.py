@@ -1,13 +1,12 @@
 """Admission: arithmetic on what is measured, and a limit that follows what is kept."""
 
-import math
 from dataclasses import replace
 
 import pytest
 
 from commonspace.core.errors import DeadlineMissed, Overloaded
 from commonspace.core.modality import Modality
-from commonspace.serve.admission import Admission, Demand, Limit, Load
+from commonspace.serve.admission import Admission, Admitted, Demand, Limit, Load
 from commonspace.serve.terms import Terms, Urgency
 
 IDLE = Load(decode_seconds=0.0, decoders=2, running_seconds=0.0, interactive_seconds=0.0, bulk_seconds=0.0, slots=2)
@@ -16,7 +15,6 @@ TEXT = Demand(
     tower_seconds=0.01,
     alone_seconds=0.01,
     modalities=frozenset({Modality.TEXT}),
-    num_items=1,
 )
 NOW = 100.0
 
@@ -31,7 +29,7 @@ def admission(limit: Limit | None = None) -> Admission:
 
 
 def due(demand: Demand = TEXT, terms: Terms | None = None, load: Load = IDLE) -> float:
-    return admission().due(demand, terms or Terms(), lambda _: load)
+    return admission().admit(demand, terms or Terms(), lambda _: load).due
 
 
 def test_the_objective_of_the_slowest_modality_is_the_deadline() -> None:
@@ -84,17 +82,17 @@ def test_a_deadline_that_has_passed_is_missed() -> None:
 
 
 def test_the_limit_holds_for_what_is_on_its_way_and_bulk_has_half_of_it() -> None:
-    door = admission()
-    door.enter(Urgency.BULK, 50)
-    many = replace(TEXT, num_items=51)
+    door = admission(Limit(start=4.0, least=1.0, most=10.0))
+    bulk = [door.admit(TEXT, Terms(urgency=Urgency.BULK), lambda _: IDLE) for _ in range(2)]
 
-    with pytest.raises(Overloaded, match="50 items are on their way"):
-        door.due(TEXT, Terms(urgency=Urgency.BULK), lambda _: IDLE)
-    with pytest.raises(Overloaded, match="100 may be"):
-        door.due(many, Terms(), lambda _: IDLE)
-    assert door.due(TEXT, Terms(), lambda _: IDLE) > NOW
-    door.leave(Urgency.BULK, 50)
-    assert door.due(replace(TEXT, num_items=5000), Terms(), lambda _: IDLE) > NOW  # an empty house takes any one
+    with pytest.raises(Overloaded, match="2 requests are on their way"):
+        door.admit(TEXT, Terms(urgency=Urgency.BULK), lambda _: IDLE)
+    for _ in range(2):
+        door.admit(TEXT, Terms(), lambda _: IDLE)
+    with pytest.raises(Overloaded, match="4 may be"):
+        door.admit(TEXT, Terms(), lambda _: IDLE)
+    door.release(bulk[0], done=True)
+    assert door.admit(TEXT, Terms(), lambda _: IDLE).due > NOW
 
 
 def test_the_limit_grows_by_one_a_round_and_falls_by_a_tenth_at_most_once_a_pause() -> None:
@@ -115,10 +113,12 @@ def test_the_limit_grows_by_one_a_round_and_falls_by_a_tenth_at_most_once_a_paus
     assert limit.value == 85.0
 
 
-def test_only_late_interactive_items_lower_the_limit() -> None:
+def test_only_interactive_requests_past_their_objective_lower_the_limit() -> None:
     door = admission()
-    door.settle(Urgency.BULK, NOW - 1)
+    early, late = NOW + 1, NOW - 1
+
+    door.release(Admitted(urgency=Urgency.BULK, due=late, objective=late), done=True)
+    door.release(Admitted(urgency=Urgency.INTERACTIVE, due=late, objective=early), done=False)
     assert door.limit.value == 100.0
-    door.settle(Urgency.INTERACTIVE, NOW - 1)
+    door.release(Admitted(urgency=Urgency.INTERACTIVE, due=early, objective=late), done=True)
     assert door.limit.value == pytest.approx(90.0)
-    assert not math.isnan(door.limit.value)

@@ -291,18 +291,3 @@ def test_threads_embed_in_bulk_through_the_same_queues() -> None:
             assert sum(at.towers[Modality.TEXT].batches) == 2
 
     asyncio.run(run())
-
-
-def test_an_item_for_a_store_is_decoded_but_not_embedded() -> None:
-    async def run() -> None:
-        async with house() as at:
-            [path] = media()[:1]
-            prepared = await at.engine.prepare(Source(uri="upload:x", name="x", origin=path.read_bytes()), Terms())
-            broken = await at.engine.prepare(source_of(b"\xff\xd8\xff broken"), Terms())
-
-            assert not isinstance(prepared, ItemError)
-            assert (prepared.uri, len(prepared.pieces)) == ("upload:x", 1)
-            assert isinstance(broken, ItemError)
-            assert at.towers[Modality.IMAGE].batches == []
-
-    asyncio.run(run())

@@ -61,12 +61,14 @@ class EmbedBody(BaseModel):
     images: Annotated[list[str] | None, Field(min_length=1, description="Data URIs.")] = None
     inputs: Annotated[list[Content] | None, Field(min_length=1, description="One vector for all parts of each.")] = None
     embedding_types: Annotated[list[Kind], Field(min_length=1, max_length=6)] = ["float"]
-    output_dimension: Annotated[int | None, Field(ge=1)] = None
-    max_tokens: Annotated[int | None, Field(ge=1, description="Not used: long texts are embedded whole.")] = None
+    output_dimension: Annotated[int | None, Field(ge=1, strict=True)] = None
+    max_tokens: Annotated[
+        int | None, Field(ge=1, strict=True, description="Not used: long texts are embedded whole.")
+    ] = None
     truncate: Annotated[
         Literal["NONE", "START", "END"], Field(description="Nothing is cut: a long text is the mean of its passages.")
     ] = "END"
-    priority: Annotated[int, Field(ge=0, le=999, description="Above zero is bulk.")] = 0
+    priority: Annotated[int, Field(ge=0, le=999, strict=True, description="Above zero is bulk.")] = 0
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -78,6 +80,21 @@ class EmbedBody(BaseModel):
 @final
 class EmbedAnswer(BaseModel):
     """Vectors by the type that was asked for, in the order of the input."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0f3a5c7e9b1d2f4a6c8e0b2d4f6a8c1e",
+                    "embeddings": {"float": [[0.0123, -0.0456, 0.0789]], "int8": [[8, -29, 49]]},
+                    "texts": ["rain on a roof"],
+                    "images": [],
+                    "meta": {"api_version": {"version": "2"}, "billed_units": {"input_tokens": 6, "images": 0}},
+                    "response_type": "embeddings_by_type",
+                }
+            ]
+        }
+    )
 
     id: str
     embeddings: dict[str, list[list[float]] | list[list[int]] | list[str]]

@@ -30,6 +30,33 @@ EXAMPLES: Final[list[JsonValue]] = [
         "error_policy": "per_item",
     },
 ]
+ANSWER: Final[dict[str, Any]] = {
+    "object": "list",
+    "data": [
+        {
+            "object": "embedding",
+            "index": 0,
+            "embedding": [0.0123, -0.0456, 0.0789],
+            "modality": "text",
+            "truncated": False,
+            "cached": False,
+            "notes": [],
+        }
+    ],
+    "model": "nano",
+    "usage": {
+        "prompt_tokens": 8,
+        "total_tokens": 8,
+        "text_tokens": 8,
+        "image_pixels": 0,
+        "media_seconds": 0.0,
+        "table_cells": 0,
+    },
+    "fingerprint": "9f2c",
+    "truncated": False,
+    "timing": {"decode_ms": 0.2, "queue_ms": 0.1, "inference_ms": 3.1, "total_ms": 3.9},
+}
+"""Its vector is cut short, and so is its fingerprint."""
 
 
 @final
@@ -53,14 +80,17 @@ class EmbeddingsBody(BaseModel):
         Literal["float", "base64", "bytes"],
         Field(description="Numbers; little-endian float32 in base64; or the rows alone as bytes, without JSON."),
     ] = "float"
-    dimensions: Annotated[int | None, Field(ge=1, description="Only sizes that the space was trained for.")] = None
+    dimensions: Annotated[
+        int | None, Field(ge=1, strict=True, description="Only sizes that the space was trained for.")
+    ] = None
     user: Annotated[str | None, Field(max_length=200, description="Not used; OpenAI's clients send it.")] = None
     error_policy: Annotated[
         Literal["fail", "per_item"],
         Field(description="Whether one bad item fails the request, or gets an error of its own beside the others."),
     ] = "fail"
     timeout_ms: Annotated[
-        float | None, Field(gt=0, le=86_400_000, allow_inf_nan=False, description="By when an answer is of use.")
+        float | None,
+        Field(gt=0, le=86_400_000, allow_inf_nan=False, strict=True, description="By when an answer is of use."),
     ] = None
     priority: Annotated[Urgency | None, Field(description="Bulk takes what interactive requests leave.")] = None
 
@@ -147,6 +177,8 @@ class Times(BaseModel):
 @final
 class EmbeddingsAnswer(BaseModel):
     """The vectors, in the order of the input."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ANSWER]})
 
     object: Literal["list"]
     data: list[Embedding]

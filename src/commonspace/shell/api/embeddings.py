@@ -27,6 +27,7 @@ __all__ = ["router"]
 router = APIRouter()
 JSON: Final = "application/json"
 BYTES: Final = "application/octet-stream"
+ROWS: Final = {"schema": {"type": "string", "format": "binary"}, "example": "(384 float32 numbers a row)"}
 
 
 @router.post(
@@ -36,7 +37,7 @@ BYTES: Final = "application/octet-stream"
     response_model=EmbeddingsAnswer,
     responses={
         200: {
-            "content": {BYTES: {"schema": {"type": "string", "format": "binary"}}},
+            "content": {BYTES: ROWS},
             "description": "The vectors, in the order of the input; with encoding_format bytes, rows of float32.",
         }
     },

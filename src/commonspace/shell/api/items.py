@@ -179,7 +179,7 @@ async def remove_item(request: Request, name: str = STORE_NAME, item: str = ITEM
 async def _kept_now(request: Request, name: str, uploads: Sequence[Upload]) -> list[dict[str, Any]]:
     """Keep items while the client waits; the estimate of their cost is taken from its key's compute."""
     parts = backend_of(request)
-    demand = parts.engine.estimates.of([upload.source() for upload in uploads])
+    demand = parts.engine.estimates.demand([upload.source() for upload in uploads])
     with parts.buckets.reserve(caller_of(request), 1000 * (demand.decode_seconds + demand.tower_seconds)):
         keeping = keep_now(parts.engine, parts.stores, name, uploads, terms_of(request, priority=Urgency.BULK))
         return await attended(request, keeping)

@@ -4,7 +4,7 @@ import time
 from typing import Annotated, Any, Final, Literal, final
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from commonspace.core.errors import NotFound, Unavailable
 from commonspace.serve.access import Scope
@@ -17,12 +17,50 @@ __all__ = ["router"]
 
 router = APIRouter()
 STARTED: Final = int(time.time())
+MODEL: Final[dict[str, Any]] = {
+    "id": "nano",
+    "object": "model",
+    "created": 1790000000,
+    "owned_by": "commonspace",
+    "dimension": 384,
+    "dimensions": [64, 128, 256, 384],
+    "modalities": ["text", "image", "audio", "video"],
+    "fingerprint": "9f2c",
+    "version": "2",
+    "licence": "Apache-2.0",
+    "calibrated": True,
+    "description": "English text, pictures and everyday sounds in one space.",
+}
+METRICS: Final = {"schema": {"type": "string"}, "example": "commonspace_ready 1.0\n"}
+CAPACITY: Final[dict[str, Any]] = {
+    "slots": 2,
+    "decode_workers": 2,
+    "towers": {
+        "text": {
+            "base_seconds": 0.002,
+            "unit_seconds": 0.00004,
+            "correction": 1.1,
+            "queued_pieces": 0,
+            "objective_seconds": 0.5,
+            "typical_units": 32,
+            "items_per_second": 600.0,
+        }
+    },
+    "on_the_way": {"interactive": 1, "bulk": 0},
+    "concurrency_limit": 32.0,
+    "running_batches": 1,
+    "waiting_to_decode": 0,
+    "cache_entries": 17,
+    "cache_bytes": 52224,
+}
 TYPICAL_UNITS: Final = {"text": 32, "image": 1, "audio": 10}
 
 
 @final
 class ModelAnswer(BaseModel):
     """A space that is served."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [MODEL]})
 
     id: str
     object: Literal["model"]
@@ -62,6 +100,8 @@ class TowerCapacity(BaseModel):
 @final
 class Capacity(BaseModel):
     """What the service can do, as measured, and what it is doing."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [CAPACITY]})
 
     slots: int
     decode_workers: int
@@ -164,7 +204,7 @@ async def get_readiness(request: Request) -> Any:
     operation_id="get_metrics",
     summary="Metrics for Prometheus",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Text exposition."}},
+    responses={200: {"content": {"text/plain": METRICS}, "description": "Text exposition."}},
     openapi_extra=needs(Scope.ADMIN),
 )
 async def get_metrics(request: Request) -> Response:

@@ -19,7 +19,9 @@ __all__ = [
     "VideoPart",
 ]
 
-Weight = Annotated[float, Field(ge=-100.0, le=100.0, allow_inf_nan=False, description="What it counts in the sum.")]
+Weight = Annotated[
+    float, Field(ge=-100.0, le=100.0, allow_inf_nan=False, strict=True, description="What it counts in the sum.")
+]
 DATA_URI = "A data URI, such as data:image/png;base64,..."
 
 

@@ -72,7 +72,7 @@ async def embed_wishes(
     if dimensions is not None:
         backend.engine.space.require_dimension(dimensions)
     sources = [wanted.source for wish in wishes if not isinstance(wish, ItemError) for wanted in wish]
-    estimate = backend.engine.estimates.of(sources)
+    estimate = backend.engine.estimates.demand(sources)
     milliseconds = 1000 * (estimate.decode_seconds + estimate.tower_seconds)
     with backend.buckets.reserve(caller_of(request), milliseconds) as reservation:
         answers = iter(await attended(request, backend.engine.embed(sources, terms)) if sources else ())

@@ -25,7 +25,7 @@ class QueryPart(Wish):
     audio: Annotated[str | None, Field(min_length=1)] = None
     video: Annotated[str | None, Field(min_length=1)] = None
     item: Annotated[str | None, Field(pattern=KEY_PATTERN)] = None
-    weight: Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)] = 1.0
+    weight: Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False, strict=True)] = 1.0
 
     def given(self) -> dict[str, str]:
         """The fields that hold content."""
@@ -54,10 +54,10 @@ class SearchWish(Wish):
         Annotated[str, Field(min_length=1), Tag("text")] | Annotated[Composed, Tag("composed")],
         Discriminator(lambda given: "text" if isinstance(given, str) else "composed"),
     ]
-    k: Annotated[int, Field(ge=1, le=MOST_HITS)] = 10
+    k: Annotated[int, Field(ge=1, le=MOST_HITS, strict=True)] = 10
     modality: Modality | None = None
-    min_probability: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False)] = None
-    weights: dict[Modality, Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None = None
+    min_probability: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False, strict=True)] = None
+    weights: dict[Modality, Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]] | None = None
 
     model_config = ConfigDict(
         extra="forbid",

@@ -69,7 +69,8 @@ async def form_search(request: Request, name: str) -> dict[str, Any]:
         CommonspaceError: the file cannot be embedded, or there is no such store.
     """
     async with form_of(request, max_files=1) as form:
-        fields = {key: form[key] for key in ("k", "modality", "min_probability") if key in form}
+        fields: dict[str, Any] = {"modality": form["modality"]} if "modality" in form else {}
+        fields |= {key: _number(form[key]) for key in ("k", "min_probability") if key in form}
         if "weights" in form:
             fields["weights"] = _object(form["weights"])
         files = files_of(form, "file")
@@ -153,6 +154,14 @@ def _stored(collection: Collection, name: str) -> Embedding:
     if not found:
         raise NotFound(f"There is no item '{name}' in this store.", fix="Search with an id that the items' list shows.")
     return found
+
+
+def _number(given: object) -> Any:
+    """What a form's text stands for; a text that is no number stays one, and is refused as such."""
+    try:
+        return orjson.loads(str(given))
+    except orjson.JSONDecodeError:
+        return given
 
 
 def _object(given: object) -> Any:
