@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from commonspace.core.space import Space
     from commonspace.encode.embedder import Embedder
     from commonspace.retrieve.hit import Hit
+    from commonspace.shell.client import AsyncClient, Client
     from commonspace.shell.wire import load
     from commonspace.shell.wire import open_collection as open  # noqa: A004  # commonspace.open, as in gzip.open
 
 __all__ = [
+    "AsyncClient",
     "Audio",
+    "Client",
     "Collection",
     "CommonspaceError",
     "Embedder",
@@ -33,7 +36,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AsyncClient": "commonspace.shell.client:AsyncClient",
     "Audio": "commonspace.core.item:Audio",
+    "Client": "commonspace.shell.client:Client",
     "Collection": "commonspace.apps.collection:Collection",
     "CommonspaceError": "commonspace.core.errors:CommonspaceError",
     "Embedder": "commonspace.encode.embedder:Embedder",

@@ -1,0 +1,1 @@
+"""A load on a service over HTTP, and what is shown of it."""
