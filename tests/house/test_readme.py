@@ -1,12 +1,18 @@
 """What README and docs show runs as it stands there: every command of the README, every Python block of both."""
 
+import itertools
+import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.house.markdown import blocks, commands, pages
@@ -14,6 +20,7 @@ from tests.house.markdown import blocks, commands, pages
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples" / "media"
 README = ROOT / "README.md"
+ADDRESS = "http://127.0.0.1:7700"
 RUN = "from commonspace.shell.cli import main; main()"
 
 
@@ -31,7 +38,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for suffix in (".jpg", ".png", ".wav", ".ogg", ".txt", ".md")
         if any(SAMPLES.rglob(f"*{suffix}"))
     ]
-    for place in ("media/old", "samples/media"):
+    for place in ("media/old", "samples/media", "allowed/photos/2024"):
         (folder / place).mkdir(parents=True)
         for path in few:
             shutil.copy(path, folder / place)
@@ -42,13 +49,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(arguments: list[str], world: Path) -> None:
+def surroundings(world: Path) -> dict[str, str]:
+    """The environment of somebody who lives in the world."""
+    return {**os.environ, "HOME": str(world), "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def run(arguments: list[str], world: Path, **variables: str) -> None:
     """Run Python in the world and expect it to end well."""
-    environment = {**os.environ, "HOME": str(world), "PYTHONPATH": os.pathsep.join(sys.path)}
     answer = subprocess.run(
         [sys.executable, *arguments],
         cwd=world,
-        env=environment,
+        env={**surroundings(world), **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -57,13 +68,49 @@ def run(arguments: list[str], world: Path) -> None:
     assert answer.returncode == 0, f"{shlex.join(arguments)}\n{answer.stdout[-2000:]}\n{answer.stderr[-2000:]}"
 
 
+@contextmanager
+def served(arguments: list[str], world: Path) -> Iterator[str]:
+    """The service as the README starts it, on another port, stopped as a person would; where it is."""
+    command = [
+        sys.executable,
+        "-c",
+        RUN,
+        *arguments,
+        "--port",
+        "0",
+        "--json",
+        "--set",
+        f"server.folders={world / 'allowed'}",
+    ]
+    with subprocess.Popen(command, cwd=world, env=surroundings(world), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            said = itertools.takewhile(lambda line: line.strip() != "}", process.stdout or ())
+            yield json.loads("".join([*said, "}"]))["url"]
+        finally:
+            process.send_signal(signal.SIGINT)
+    assert process.returncode == 0
+
+
+def ask(url: str) -> None:
+    """Ask the service what the README asks it."""
+    lines = "\n".join(blocks(README.read_text("utf-8"), "bash")).splitlines()
+    (asking,) = [shlex.split(line) for line in lines if line.startswith("curl ")]
+    answer = httpx.post(asking[2].replace(ADDRESS, url), json=json.loads(asking[4]), timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["data"][0]["embedding"]) == json.loads(asking[4])["dimensions"]
+
+
 def test_the_commands_of_the_readme_and_then_every_python_block_run(world: Path) -> None:
     shown = commands(README.read_text("utf-8"))
     assert len(shown) > 5
+    (serving,) = [arguments for arguments in shown if arguments[0] == "serve"]
     for arguments in shown:
-        run(["-c", RUN, *(each.replace("~", str(world)) for each in arguments)], world)
+        if arguments is not serving:
+            run(["-c", RUN, *(each.replace("~", str(world)) for each in arguments)], world)
 
     python = [block for page in pages(ROOT) for block in blocks(page.read_text("utf-8"), "python")]
     assert len(python) > 2
-    for block in python:
-        run(["-W", "error", "-c", block], world)
+    with served(serving, world) as url:
+        ask(url)
+        for block in python:
+            run(["-W", "error", "-c", block.replace(ADDRESS, url)], world, COMMONSPACE_URL=url)

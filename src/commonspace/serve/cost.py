@@ -11,7 +11,7 @@ from commonspace.encode.tower import Features
 
 __all__ = ["Curve", "Gauge", "Observation", "fit_curve", "group_of", "units_of"]
 
-LENGTH_STEP: Final = 16
+LENGTH_STEP: Final = 8
 LEARNING: Final = 0.05
 """How much one batch moves the correction; twenty batches make up most of it."""
 LEAST, MOST = 0.2, 50.0

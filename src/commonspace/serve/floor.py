@@ -17,6 +17,8 @@ from commonspace.serve.terms import Urgency
 __all__ = ["Floor"]
 
 STUCK_SECONDS: Final = 60.0
+LONGEST: Final = 4.0
+"""A batch of a long queue may take so many times the budget."""
 
 
 @final
@@ -32,7 +34,7 @@ class _Batch:
 
 @final
 class Floor:
-    """Runs lanes' batches on ``slots`` threads; a batch takes about ``budget_seconds``, or one piece if that is more.
+    """Runs lanes' batches on ``slots`` threads; a batch takes about ``budget_seconds``, more from a long queue, or one piece.
 
     A batch that fails is run again piece by piece, so that a bad piece fails alone. All methods are the event loop's.
     """
@@ -51,7 +53,7 @@ class Floor:
             lane = min(self.lanes.values(), key=Lane.due)
             if lane.due() == float("inf"):
                 return
-            tickets = lane.take(self._budget_seconds)
+            tickets = lane.take(self._budget(lane))
             if lane.num_dropped:
                 self._meters.dropped("gone", lane.num_dropped)
                 lane.num_dropped = 0
@@ -78,6 +80,11 @@ class Floor:
     def close(self) -> None:
         """Let the threads go."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _budget(self, lane: Lane) -> float:
+        """The usual budget; half of a slot's share of a long queue if that is more, for large batches cost less."""
+        waiting = lane.gauge.curve.unit_seconds * sum(lane.units.values())
+        return min(max(self._budget_seconds, waiting / self.slots / 2), LONGEST * self._budget_seconds)
 
     def _start(self, lane: Lane, tickets: list[Ticket]) -> None:
         units = sum(ticket.units for ticket in tickets)

@@ -106,14 +106,15 @@ class Lane:
     def take(self, budget_seconds: float) -> list[Ticket]:
         """The most urgent piece and those of its group that fit into the budget with it; at least one if any waits.
 
-        Pieces that nobody waits for any more are dropped on the way.
+        The budget is in seconds as measured at the start: a busy machine must not make batches small, and thereby
+        itself busier. Pieces that nobody waits for any more are dropped on the way.
         """
         while self._groups:
             name = min(self._groups, key=lambda name: self._groups[name][0])
             group, units = self._groups[name], 0
             taken: list[Ticket] = []
             while group and len(taken) < MOST_PIECES:
-                if taken and self.gauge.seconds(units + group[0].units) > budget_seconds:
+                if taken and self.gauge.curve.seconds(units + group[0].units) > budget_seconds:
                     break
                 ticket = heapq.heappop(group)
                 self.units[ticket.urgency] -= ticket.units

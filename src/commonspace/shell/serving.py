@@ -1,11 +1,13 @@
 """Puts the service together from settings: the concrete parts of the backend, named here and nowhere else."""
 
 import logging
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 from commonspace.apps.collection import Collection
 from commonspace.core.modality import Modality
@@ -38,6 +40,9 @@ from commonspace.serve.warming import measure_curves
 from commonspace.shell import wire
 
 __all__ = ["make_backend", "make_engine"]
+
+TOWER_NICENESS: Final = 5
+"""Threads that compute give way to the one that answers: refusals must not wait for a batch. Linux keeps this a thread."""
 
 
 @final
@@ -96,9 +101,10 @@ def make_backend(settings: Settings) -> Backend:
 
 def make_engine(settings: Settings, state: Path, meters: Meters) -> Engine:
     """The engine over the space's towers, each measured alone."""
-    embedder = wire.load(settings.model, settings)
-    towers = _towers(embedder)
-    curves = measure_curves(embedder.preparer, towers)
+    with ThreadPoolExecutor(1, initializer=partial(os.nice, TOWER_NICENESS)) as giving_way:
+        embedder = giving_way.submit(wire.load, settings.model, settings).result()
+        towers = giving_way.submit(_towers, embedder).result()
+        curves = giving_way.submit(measure_curves, embedder.preparer, towers).result()
     logging.getLogger(__name__).info("towers measured")
     server = settings.server
     slots = server.slots or max(1, wire.threads(settings))

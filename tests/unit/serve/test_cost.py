@@ -7,7 +7,7 @@ from commonspace.core.modality import Modality
 from commonspace.serve.cost import Curve, Gauge, Observation, fit_curve, group_of, units_of
 
 
-@pytest.mark.parametrize(("tokens", "units"), [(1, 16), (16, 16), (17, 32), (256, 256)])
+@pytest.mark.parametrize(("tokens", "units"), [(1, 8), (16, 16), (17, 24), (256, 256)])
 def test_a_text_counts_its_padded_tokens_and_goes_with_its_like(tokens: int, units: int) -> None:
     ids = np.zeros(tokens, dtype=np.int64)
 

@@ -16,7 +16,7 @@ from commonspace.encode.tower import Features
 
 __all__ = ["TextPreparation", "TextTower"]
 
-LENGTH_STEP = 16
+LENGTH_STEP = 8
 MAX_BATCH = 32
 
 
@@ -52,7 +52,7 @@ class TextPreparation:
 
 @final
 class TextTower:
-    """A sentence encoder. Texts of about one length share a batch, padded to a multiple of 16."""
+    """A sentence encoder. Texts of about one length share a batch, padded to a multiple of 8."""
 
     modality = Modality.TEXT
 

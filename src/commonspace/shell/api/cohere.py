@@ -18,6 +18,7 @@ from commonspace.serve.access import Scope
 from commonspace.serve.answer import Usage
 from commonspace.serve.fetch import Fetcher
 from commonspace.serve.terms import Urgency
+from commonspace.shell.api.choices import one_of
 from commonspace.shell.api.part_models import Content, ImagePart
 from commonspace.shell.api.parts import Wish, wished
 from commonspace.shell.api.running import backend_of, check_model, embed_wishes, fail_first
@@ -48,7 +49,8 @@ class EmbedBody(BaseModel):
                     "texts": ["rain on a roof"],
                     "embedding_types": ["float", "int8"],
                 }
-            ]
+            ],
+            **one_of("texts", "images", "inputs"),
         },
     )
 

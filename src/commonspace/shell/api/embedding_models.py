@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from commonspace.core.errors import UsageError
 from commonspace.serve.terms import Urgency
+from commonspace.shell.api.choices import one_of
 from commonspace.shell.api.part_models import Content, Item, Message
 
 __all__ = ["EmbeddingsAnswer", "EmbeddingsBody", "Summary", "Usage"]
@@ -63,7 +64,7 @@ ANSWER: Final[dict[str, Any]] = {
 class EmbeddingsBody(BaseModel):
     """Give ``input`` or ``messages``. Beyond OpenAI's: typed parts, several parts in one vector, errors by item."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": EXAMPLES})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": EXAMPLES, **one_of("input", "messages")})
 
     input: Annotated[
         Annotated[str, Field(min_length=1)] | Annotated[list[Item], Field(min_length=1)] | Content | None,

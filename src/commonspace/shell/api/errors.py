@@ -142,28 +142,31 @@ def internal_response(request_id: str) -> tuple[int, dict[str, str], bytes]:
 
 
 def install_errors(app: FastAPI) -> None:
-    """Answer every error of an app in the one shape. A route may say where with ``request.state.param``."""
+    """Answer every error of an app in the one shape. A route may say where with ``request.state.param``.
+
+    The handlers are asynchronous, or each refusal would cost a turn in a thread.
+    """
     app.add_exception_handler(CommonspaceError, _own)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
 
 
-def _own(request: Request, error: Exception) -> Response:
+async def _own(request: Request, error: Exception) -> Response:
     if not isinstance(error, CommonspaceError):
-        return _unexpected(request, error)
+        return await _unexpected(request, error)
     status, headers, body = error_response(error, _request_id(request), getattr(request.state, "param", None))
     request.state.cause = error.item_code if isinstance(error, ItemError) else error.code
     return Response(body, status, headers)
 
 
-def _unexpected(request: Request, error: Exception) -> Response:
+async def _unexpected(request: Request, error: Exception) -> Response:
     request.state.cause = type(error).__name__
     status, headers, body = internal_response(_request_id(request))
     return Response(body, status, headers)
 
 
-def _invalid(request: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     """The first thing wrong, and how many more; OpenAI answers 400 where FastAPI would say 422."""
     found: Sequence[Any] = error.errors() if isinstance(error, RequestValidationError) else ()
     first = found[0] if found else {"loc": (), "msg": "The request is not valid"}
@@ -186,7 +189,7 @@ def _invalid(request: Request, error: Exception) -> Response:
     return Response(_body(told_now, request_id), 400, _headers(request_id))
 
 
-def _http(request: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     """What the framework refuses: unknown routes, methods, bodies that cannot be read."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     given = dict((error.headers if isinstance(error, HTTPException) else None) or {})

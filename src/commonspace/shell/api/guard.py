@@ -8,7 +8,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, final
@@ -23,6 +23,7 @@ from commonspace.core.errors import (
     UsageError,
 )
 from commonspace.serve.access import LOCAL_CALLER, Caller, is_loopback, keys_required
+from commonspace.serve.door import Door, Kind
 from commonspace.serve.groups import Server
 from commonspace.serve.keys import Keyring
 from commonspace.serve.nesting import too_deep
@@ -30,6 +31,7 @@ from commonspace.serve.rates import Buckets
 from commonspace.shell.api.errors import error_response, framework_response, internal_response
 from commonspace.shell.api.exchange import Exchange, Headers, too_large
 from commonspace.shell.api.scopes import AccessTable, Entry, Open
+from commonspace.shell.api.terms import CLASS_HEADER
 
 __all__ = ["Guard", "Visit"]
 
@@ -39,9 +41,11 @@ HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:/\[\]]+)(?::\d+)?")
 METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 UNREAD_TYPES: Final = ("multipart/", "application/octet-stream", "image/", "audio/", "video/")
 LONG_BYTES: Final = 262_144
+BULK: Final = re.compile(rb'"priority"\s*:\s*(?:"bulk"|[1-9])')
 HELD_BODIES: Final = 16
 CLIENT_GONE: Final = 499
 BUSY_SECONDS: Final = 1.0
+LATER: Final = "Send it again after the time in Retry-After."
 KEY_FIX: Final = "Send a key as `Authorization: Bearer ...` or `x-api-key: ...`; the operator makes them."
 logger = logging.getLogger("commonspace.requests")
 
@@ -86,6 +90,7 @@ class Guard:
         self._keys = keys
         self._buckets = buckets
         self._clock = clock
+        self._door = Door(clock)
         self._active = 0
         self._held_bytes = 0
 
@@ -144,9 +149,10 @@ class Guard:
             if visit.caller is not None:
                 self._check_caller(visit.caller, entry, exchange)
             with self._memory(headers.length()):
-                await self._check_body(headers, exchange)
+                body = await self._check_body(headers, exchange)
                 if not exchange.gone:
-                    await self._app(scope, exchange.receive, exchange.send)
+                    with self._door_open(_kind(visit, headers, body), scope["state"]):
+                        await self._app(scope, exchange.receive, exchange.send)
 
     @contextmanager
     def _place(self, entry: Entry | None) -> Iterator[None]:
@@ -154,7 +160,7 @@ class Guard:
         if self._active >= self._server.connections and (entry is None or entry.access is not Open.TO_ALL):
             raise Overloaded(
                 f"{self._active} requests are being answered already.",
-                fix="Send it again after the time in Retry-After.",
+                fix=LATER,
                 retry_after_seconds=BUSY_SECONDS,
             )
         self._active += 1
@@ -162,6 +168,16 @@ class Guard:
             yield
         finally:
             self._active -= 1
+
+    @contextmanager
+    def _door_open(self, kind: Kind, state: Mapping[str, Any]) -> Iterator[None]:
+        """Let a request pass, unless most of its kind are refused inside; then only as many as will find room."""
+        if self._door.turns_away(kind):
+            raise Overloaded(
+                "There is more to do than can be done in time.", fix=LATER, retry_after_seconds=BUSY_SECONDS
+            )
+        yield
+        self._door.settled(kind, refused=state.get("cause") == Overloaded.code)
 
     def _caller(self, headers: Headers) -> Caller:
         """Who asks. Where no keys are required only one of ours is looked at, for clients send anything there."""
@@ -213,15 +229,16 @@ class Guard:
         finally:
             self._held_bytes -= expected
 
-    async def _check_body(self, headers: Headers, exchange: Exchange) -> None:
+    async def _check_body(self, headers: Headers, exchange: Exchange) -> bytes:
         """Read what will be parsed, and look how deep it goes; uploads are counted as the app reads them."""
         kind = (headers.get(b"content-type") or "").lower()
         if kind.startswith(UNREAD_TYPES):
-            return
+            return b""
         body, depth = await exchange.read_body(), self._server.json_depth
         is_long = len(body) > LONG_BYTES
         if await asyncio.to_thread(too_deep, body, depth) if is_long else too_deep(body, depth):
             raise UsageError(f"The JSON is nested more than {depth} levels deep.", fix="Send a flatter document.")
+        return body
 
     def _log(self, visit: Visit, exchange: Exchange, cause: str | None) -> None:
         status = exchange.status or CLIENT_GONE
@@ -244,6 +261,16 @@ def _request_id(headers: Headers) -> str:
     """The client's own where it is a plain word, else a new one."""
     given = headers.get(b"x-request-id")
     return given if given and REQUEST_ID.fullmatch(given) else f"req-{secrets.token_hex(12)}"
+
+
+def _kind(visit: Visit, headers: Headers, body: bytes) -> Kind:
+    """Whom a request competes with. Its class stands in a header, or in a field that is only looked for here."""
+    said = headers.get(CLASS_HEADER.encode()) or ""
+    is_bulk = said.lower() == "bulk" or (len(body) <= LONG_BYTES and BULK.search(body) is not None)
+    tenant = visit.caller.tenant if visit.caller is not None else ""
+    return Kind(
+        tenant=tenant, route=visit.route or "", is_bulk=is_bulk, size=(headers.length() or 0).bit_length() // 4
+    )
 
 
 def _key(headers: Headers) -> str | None:

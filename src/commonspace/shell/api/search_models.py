@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Self, final
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from commonspace.core.modality import Modality
+from commonspace.shell.api.choices import one_of
 from commonspace.shell.api.store_models import EXAMPLE_ITEM, EXAMPLE_SPACE, KEY_PATTERN, Scalar, Wish
 
 __all__ = ["MOST_HITS", "Composed", "HitAnswer", "QueryAnswer", "QueryPart", "SearchAnswer", "SearchWish"]
@@ -18,7 +19,7 @@ CONTENTS: Final = ("text", "image", "audio", "video", "item")
 class QueryPart(Wish):
     """One part of a composed query: a text, a medium (a data URI or base64), or an item of the store."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in CONTENTS]})
+    model_config = ConfigDict(json_schema_extra=one_of(*CONTENTS))
 
     text: Annotated[str | None, Field(min_length=1)] = None
     image: Annotated[str | None, Field(min_length=1)] = None

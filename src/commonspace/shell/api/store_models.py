@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from commonspace.core.modality import Modality
 from commonspace.serve.stores import NAME_PATTERN
+from commonspace.shell.api.choices import one_of
 
 __all__ = [
     "EXAMPLE_ITEM",
@@ -118,7 +119,7 @@ class FileWish(Wish):
 class ItemWish(FileWish):
     """One item: either a text, or media as a data URI or base64."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["data"]}]})
+    model_config = ConfigDict(json_schema_extra=one_of("text", "data"))
 
     text: Annotated[str | None, Field(min_length=1, examples=["A heron stands in the shallows."])] = None
     data: Annotated[str | None, Field(min_length=1, examples=["data:image/png;base64,iVBORw0KGgo="])] = None
@@ -143,7 +144,7 @@ class ItemsWish(Wish):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "oneOf": [{"required": ["items"]}, {"required": ["folder"]}],
+            **one_of("items", "folder"),
             "examples": [
                 {"items": [{"id": "note-1", "text": "A heron stands in the shallows.", "metadata": {"year": 2024}}]},
                 {"folder": "holidays/2024"},

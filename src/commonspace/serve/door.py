@@ -1,0 +1,75 @@
+"""The door of a full house: most of what would be refused inside is turned away before it costs anything.
+
+Adaptive throttling (Beyer et al., Site Reliability Engineering, 2016, chapter 21), at the server instead of the client:
+while requests of a kind are refused inside, about as many pass as were taken in of late, and a tenth more, so that the
+house stays full. Knows neither requests nor why they were refused.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, final
+
+__all__ = ["Door", "Kind"]
+
+MORE: Final = 1.1
+MEMORY_SECONDS: Final = 1.0
+OPEN_SECONDS: Final = 0.25
+"""When nothing was refused inside for so long, everybody may pass again."""
+MOST_TURNED: Final = 0.95
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """Requests that are taken in or refused for the same reasons: one tenant's, of one route, class and rough size."""
+
+    tenant: str
+    route: str
+    is_bulk: bool
+    size: int
+
+
+@final
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Flow:
+    """What came of a kind of late; the counts fade with time."""
+
+    came: float = 0.0
+    taken: float = 0.0
+    debt: float = 0.0
+    counted_at: float = 0.0
+    refused_at: float = -math.inf
+
+    def count(self, now: float, *, taken: bool) -> None:
+        kept = math.exp((self.counted_at - now) / MEMORY_SECONDS)
+        self.came, self.taken, self.counted_at = self.came * kept + 1, self.taken * kept + taken, now
+
+
+@final
+class Door:
+    """Says who may pass; to be told what became of whoever passed. No two kinds pay for each other."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._flows: dict[Kind, _Flow] = {}
+
+    def turns_away(self, kind: Kind) -> bool:
+        """Whether the next request of a kind is to be refused here; evenly spread over those that come."""
+        flow, now = self._flows.get(kind), self._clock()
+        if flow is None or now - flow.refused_at > OPEN_SECONDS:
+            return False
+        flow.debt += min(MOST_TURNED, max(0.0, 1.0 - MORE * flow.taken / flow.came))
+        if flow.debt < 1.0:
+            return False
+        flow.debt -= 1.0
+        flow.count(now, taken=False)
+        return True
+
+    def settled(self, kind: Kind, *, refused: bool) -> None:
+        """A request that passed is over: it was refused inside for want of room, or not."""
+        flow, now = self._flows.setdefault(kind, _Flow()), self._clock()
+        flow.count(now, taken=not refused)
+        if refused:
+            flow.refused_at = now
