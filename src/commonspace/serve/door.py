@@ -1,8 +1,8 @@
 """The door of a full house: most of what would be refused inside is turned away before it costs anything.
 
 Adaptive throttling (Beyer et al., Site Reliability Engineering, 2016, chapter 21), at the server instead of the client:
-while requests of a kind are refused inside, about as many pass as were taken in of late, and a tenth more, so that the
-house stays full. Knows neither requests nor why they were refused.
+while requests of a kind are refused inside, about as many pass as were taken in of late, and a few more, so that the
+house stays full; the longer none is refused, the more. Knows neither requests nor why they were refused.
 """
 
 import math
@@ -13,10 +13,11 @@ from typing import Final, final
 
 __all__ = ["Door", "Kind"]
 
-MORE: Final = 1.1
+MORE: Final = 1.05
+DOUBLE_SECONDS: Final = 0.2
+"""In such a time without a refusal inside, twice as many may pass."""
 MEMORY_SECONDS: Final = 1.0
-OPEN_SECONDS: Final = 0.25
-"""When nothing was refused inside for so long, everybody may pass again."""
+FORGOTTEN_SECONDS: Final = 2.0
 MOST_TURNED: Final = 0.95
 
 
@@ -58,9 +59,10 @@ class Door:
     def turns_away(self, kind: Kind) -> bool:
         """Whether the next request of a kind is to be refused here; evenly spread over those that come."""
         flow, now = self._flows.get(kind), self._clock()
-        if flow is None or now - flow.refused_at > OPEN_SECONDS:
+        if flow is None or now - flow.refused_at > FORGOTTEN_SECONDS:
             return False
-        flow.debt += min(MOST_TURNED, max(0.0, 1.0 - MORE * flow.taken / flow.came))
+        more = MORE * 2.0 ** ((now - flow.refused_at) / DOUBLE_SECONDS)
+        flow.debt += min(MOST_TURNED, max(0.0, 1.0 - more * flow.taken / flow.came))
         if flow.debt < 1.0:
             return False
         flow.debt -= 1.0

@@ -48,8 +48,8 @@ class Objectives:
     """
 
     text: float = 500.0
-    image: float = 2_000.0
-    audio: float = 5_000.0
+    image: float = 1_000.0
+    audio: float = 2_000.0
     video: float = 60_000.0
     sensor: float = 5_000.0
     table: float = 5_000.0

@@ -42,7 +42,7 @@ from commonspace.shell import wire
 __all__ = ["make_backend", "make_engine"]
 
 TOWER_NICENESS: Final = 5
-"""Threads that compute give way to the one that answers: refusals must not wait for a batch. Linux keeps this a thread."""
+"""Threads that compute give way to the one that answers, or refusals wait for batches; Linux keeps this by thread."""
 
 
 @final

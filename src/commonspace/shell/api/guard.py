@@ -268,9 +268,7 @@ def _kind(visit: Visit, headers: Headers, body: bytes) -> Kind:
     said = headers.get(CLASS_HEADER.encode()) or ""
     is_bulk = said.lower() == "bulk" or (len(body) <= LONG_BYTES and BULK.search(body) is not None)
     tenant = visit.caller.tenant if visit.caller is not None else ""
-    return Kind(
-        tenant=tenant, route=visit.route or "", is_bulk=is_bulk, size=(headers.length() or 0).bit_length() // 4
-    )
+    return Kind(tenant=tenant, route=visit.route or "", is_bulk=is_bulk, size=(headers.length() or 0).bit_length() // 4)
 
 
 def _key(headers: Headers) -> str | None:

@@ -93,7 +93,7 @@ class VideoPart(_Part):
 
 @final
 class SensorPart(_Part):
-    """A sensor recording: the JSON document that docs/formats.md describes."""
+    """A sensor recording: the JSON document that docs/ingest.md describes."""
 
     type: Literal["sensor"]
     sensor: dict[str, Any]
