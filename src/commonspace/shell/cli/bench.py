@@ -5,7 +5,7 @@ from typing import Annotated, final
 
 import typer
 
-from commonspace.shell.cli.measure import Key, Report, Url, against, show
+from commonspace.shell.cli.measure import Batch, Concurrency, Key, Rate, Report, Seed, Url, WarmUp, against, show
 from commonspace.shell.cli.options import AsJson, Overrides
 from commonspace.shell.cli.request import ExitCode
 
@@ -25,14 +25,12 @@ class BenchServe:
     mix: Annotated[
         str, typer.Option("--mix", metavar="SHARES", help="How often each modality is asked for: text=0.8,image=0.2.")
     ] = "text"
-    concurrency: Annotated[int, typer.Option("--concurrency", "-c", metavar="N", help="How many callers in turn.")] = 8
-    rate: Annotated[
-        float | None, typer.Option("--rate", metavar="R", help="Requests a second instead, at random times (Poisson).")
-    ] = None
+    concurrency: Concurrency = 8
+    rate: Rate = None
     seconds: Annotated[float, typer.Option("--seconds", metavar="S", help="How long.")] = 10.0
-    warm_up: Annotated[float, typer.Option("--warm-up", metavar="S", help="Seconds before that do not count.")] = 2.0
-    batch: Annotated[int, typer.Option("--batch", metavar="N", help="Items a request.")] = 1
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Another seed makes other items and times.")] = 0
+    warm_up: WarmUp = 2.0
+    batch: Batch = 1
+    seed: Seed = 0
     report: Report = None
     api_key: Key = None
     overrides: Overrides = field(default_factory=list)

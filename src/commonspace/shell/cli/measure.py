@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from commonspace.serve.load.figures import Group
     from commonspace.shell.load.measuring import Load, Measured
 
-__all__ = ["Key", "Report", "Url", "against", "show", "table"]
+__all__ = ["Batch", "Concurrency", "Key", "Rate", "Report", "Seed", "Url", "WarmUp", "against", "show", "table"]
 
 Url = Annotated[
     str | None, typer.Option("--url", metavar="URL", help="The service to measure; left out, one is started here.")
@@ -25,6 +25,13 @@ Url = Annotated[
 Key = Annotated[
     str | None, typer.Option("--api-key", metavar="KEY", help="The key to use. Default: COMMONSPACE_API_KEY.")
 ]
+Concurrency = Annotated[int, typer.Option("--concurrency", "-c", metavar="N", help="How many callers in turn.")]
+Rate = Annotated[
+    float | None, typer.Option("--rate", metavar="R", help="Requests a second instead, at random times (Poisson).")
+]
+WarmUp = Annotated[float, typer.Option("--warm-up", metavar="S", help="Seconds before that do not count.")]
+Batch = Annotated[int, typer.Option("--batch", metavar="N", help="Items a request.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Another seed makes other items and times.")]
 Report = Annotated[
     Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page with tables and plots.")
 ]

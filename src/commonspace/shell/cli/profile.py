@@ -5,7 +5,7 @@ from typing import Annotated, final
 
 import typer
 
-from commonspace.shell.cli.measure import Key, Report, Url, against, show
+from commonspace.shell.cli.measure import Batch, Concurrency, Key, Rate, Report, Seed, Url, WarmUp, against, show
 from commonspace.shell.cli.options import AsJson, Overrides
 from commonspace.shell.cli.request import ExitCode
 
@@ -24,14 +24,12 @@ class ProfileLatency:
     modalities: Annotated[str, typer.Option("--modalities", metavar="NAMES", help="Which, with commas between.")] = (
         "text,image,audio"
     )
-    batch: Annotated[int, typer.Option("--batch", metavar="N", help="Items a request.")] = 1
-    concurrency: Annotated[int, typer.Option("--concurrency", "-c", metavar="N", help="How many callers in turn.")] = 1
-    rate: Annotated[
-        float | None, typer.Option("--rate", metavar="R", help="Requests a second instead, at random times (Poisson).")
-    ] = None
+    batch: Batch = 1
+    concurrency: Concurrency = 1
+    rate: Rate = None
     seconds: Annotated[float, typer.Option("--seconds", metavar="S", help="How long, for each modality.")] = 5.0
-    warm_up: Annotated[float, typer.Option("--warm-up", metavar="S", help="Seconds before that do not count.")] = 1.0
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Another seed makes other items and times.")] = 0
+    warm_up: WarmUp = 1.0
+    seed: Seed = 0
     report: Report = None
     api_key: Key = None
     overrides: Overrides = field(default_factory=list)
