@@ -12,8 +12,10 @@ from commonspace.encode.tower import Features
 __all__ = ["Curve", "Gauge", "Observation", "fit_curve", "group_of", "units_of"]
 
 LENGTH_STEP: Final = 8
-LEARNING: Final = 0.05
-"""How much one batch moves the correction; twenty batches make up most of it."""
+RISING: Final = 0.05
+FALLING: Final = 0.2
+"""How much one batch moves the correction. It falls sooner than it rises: while little is let in few batches run, and a
+disturbance would be remembered long after it is over."""
 LEAST, MOST = 0.2, 50.0
 
 
@@ -82,4 +84,5 @@ class Gauge:
     def learn(self, units: float, seconds: float) -> None:
         """Take in what a batch took."""
         ratio = seconds / max(self.curve.seconds(units), 1e-9)
-        self.correction += LEARNING * (min(max(ratio, LEAST), MOST) - self.correction)
+        change = min(max(ratio, LEAST), MOST) - self.correction
+        self.correction += (RISING if change > 0 else FALLING) * change

@@ -47,3 +47,16 @@ def test_the_correction_follows_what_batches_take_and_is_not_thrown_by_one() -> 
     for _ in range(300):
         gauge.learn(10, 0.2)
     assert gauge.seconds(10) == pytest.approx(0.2, rel=0.05)
+
+
+def test_a_disturbance_is_forgotten_sooner_than_it_is_believed() -> None:
+    gauge = Gauge(Curve(base_seconds=0.0, unit_seconds=0.01))
+
+    for _ in range(10):
+        gauge.learn(10, 1.0)
+    disturbed = gauge.correction
+    for _ in range(10):
+        gauge.learn(10, 0.1)
+
+    assert disturbed > 4
+    assert gauge.correction < 1.5
