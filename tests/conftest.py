@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 
-KEPT_VARIABLES = {"COMMONSPACE_CRASH_CYCLES", "COMMONSPACE_CRASH_SEED", "COMMONSPACE_SCHEMA_EXAMPLES"}
-"""How hard the crash test and the schema test try is asked for on purpose (`make soak`, `make schema`)."""
+KEPT_VARIABLES = {
+    "COMMONSPACE_CRASH_CYCLES",
+    "COMMONSPACE_CRASH_SEED",
+    "COMMONSPACE_MALFORMED",
+    "COMMONSPACE_SCHEMA_EXAMPLES",
+}
+"""How hard some tests try is asked for on purpose (`make soak`, `make schema`)."""
 
 
 class NetworkRefusedError(Exception):

@@ -1,7 +1,7 @@
 """Malformed files: seeded mutations of small valid ones, and hand-made ones whose error is known."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.malformed.case import Case
@@ -9,38 +9,43 @@ from tests.malformed.handmade_documents import documents, tables, texts
 from tests.malformed.handmade_media import bombs, films, pictures, sounds
 from tests.malformed.seeds import seed_files
 
-__all__ = ["MUTATIONS", "write_corpus"]
+__all__ = ["MUTATIONS", "handmade", "mutants", "write_corpus"]
 
 MUTANTS_PER_SEED = 18
 
 
 def write_corpus(folder: Path, seed: int = 2026) -> dict[str, Case]:
     """Write every case into ``folder``; the cases by file name."""
-    handmade = [*bombs(), *pictures(), *sounds(), *films(), *documents(), *tables(), *texts()]
-    cases = [*_valid(), *_mutants(random.Random(seed)), *handmade]
+    names = sorted(seed_files())
+    cases = [*_valid(), *mutants(random.Random(seed), names, MUTANTS_PER_SEED * len(names)), *handmade()]
     folder.mkdir(parents=True, exist_ok=True)
     for case in cases:
         (folder / case.name).write_bytes(case.data)
     return {case.name: case for case in cases}
 
 
+def handmade() -> list[Case]:
+    """Every case that somebody thought of."""
+    return [*bombs(), *pictures(), *sounds(), *films(), *documents(), *tables(), *texts()]
+
+
 def _valid() -> list[Case]:
     return [Case(name=f"valid-{name}", data=data, code="") for name, data in seed_files().items()]
 
 
-def _mutants(rng: random.Random) -> list[Case]:
-    seeds = seed_files()
-    names = sorted(seeds)
+def mutants(rng: random.Random, names: Sequence[str], count: int) -> list[Case]:
+    """So many mutations of the named seeds: the kinds of damage in turn, about as many of each seed."""
+    seeds, each = seed_files(), -(-count // len(names))
     cases = []
     for name in names:
-        for number in range(MUTANTS_PER_SEED):
+        for number in range(each):
             mutate = MUTATIONS[number % len(MUTATIONS)]
             suffix = rng.choice(names).rsplit(".", 1)[1] if number % 5 == 0 else name.rsplit(".", 1)[1]
             label = mutate.__name__.strip("_")
             cases.append(
                 Case(name=f"{name.replace('.', '-')}-{number:02d}-{label}.{suffix}", data=mutate(seeds[name], rng))
             )
-    return cases
+    return cases[:count]
 
 
 def _flip(data: bytes, rng: random.Random) -> bytes:

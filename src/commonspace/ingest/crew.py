@@ -61,6 +61,7 @@ class Member:
         self.connection = Connection(ours.detach())
         self.ready = False
         self.started = False
+        self.planned = False
         self.served = 0
         self.ticket: int | None = None
         self._shared: list[memoryview] = []

@@ -50,8 +50,11 @@ class Foreman:
 
     @property
     def num_ready(self) -> int:
-        """How many workers have started and are alive; those that replace a dead one count once they are ready."""
-        return sum(member.started for member in self._crew)
+        """How many workers have started and are alive; those that replace a dead one count once they are ready.
+
+        One that replaces a worn one counts at once: that happens every few thousand items, and nothing is wrong.
+        """
+        return sum(member.started or member.planned for member in self._crew)
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -108,6 +111,7 @@ class Foreman:
             if member.idle and member.worn:
                 member.end()
                 self._crew[index] = Member(self._function, self._limits)
+                self._crew[index].planned = True
             elif member.idle:
                 try:
                     member.give(*self._inbox.popleft())

@@ -83,7 +83,7 @@ class Admission:
 
     objectives: Mapping[Modality, float]
     bulk_seconds: float
-    limit: Limit = field(default_factory=lambda: Limit(start=256.0, least=4.0, most=8192.0))
+    limit: Limit = field(default_factory=lambda: Limit(start=256.0, least=48.0, most=8192.0))
     clock: Callable[[], float] = time.monotonic
     on_the_way: dict[Urgency, int] = field(default_factory=lambda: dict.fromkeys(Urgency, 0))
 

@@ -2,7 +2,9 @@
 
 Adaptive throttling (Beyer et al., Site Reliability Engineering, 2016, chapter 21), at the server instead of the client:
 while requests of a kind are refused inside, about as many pass as were taken in of late, and a few more, so that the
-house stays full; the longer none is refused, the more. Knows neither requests nor why they were refused.
+house stays full; the longer none is refused, the more. What waits for the event loop is in no queue that admission
+sees, so while the loop is slow to come round some are turned away as well. Knows neither requests nor why they were
+refused.
 """
 
 import math
@@ -19,6 +21,8 @@ DOUBLE_SECONDS: Final = 0.2
 MEMORY_SECONDS: Final = 1.0
 FORGOTTEN_SECONDS: Final = 2.0
 MOST_TURNED: Final = 0.95
+SLOW_ROUND_SECONDS: Final = 0.15
+"""A request takes a few rounds of the event loop; rounds of this length are still fine, for bulk half of it."""
 
 
 @final
@@ -55,14 +59,22 @@ class Door:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._flows: dict[Kind, _Flow] = {}
+        self._round_seconds, self._round_at = 0.0, -math.inf
+
+    def went_round(self, seconds: float) -> None:
+        """The event loop took so long to come round."""
+        self._round_seconds, self._round_at = seconds, self._clock()
 
     def turns_away(self, kind: Kind) -> bool:
         """Whether the next request of a kind is to be refused here; evenly spread over those that come."""
-        flow, now = self._flows.get(kind), self._clock()
-        if flow is None or now - flow.refused_at > FORGOTTEN_SECONDS:
-            return False
-        more = MORE * 2.0 ** ((now - flow.refused_at) / DOUBLE_SECONDS)
-        flow.debt += min(MOST_TURNED, max(0.0, 1.0 - more * flow.taken / flow.came))
+        flow, now = self._flows.setdefault(kind, _Flow()), self._clock()
+        fine = SLOW_ROUND_SECONDS / 2 if kind.is_bulk else SLOW_ROUND_SECONDS
+        is_slow = self._round_seconds > fine and now - self._round_at < FORGOTTEN_SECONDS
+        share = 1.0 - fine / self._round_seconds if is_slow else 0.0
+        if now - flow.refused_at < FORGOTTEN_SECONDS:
+            more = MORE * 2.0 ** ((now - flow.refused_at) / DOUBLE_SECONDS)
+            share = max(share, 1.0 - more * flow.taken / flow.came)
+        flow.debt += min(MOST_TURNED, share)
         if flow.debt < 1.0:
             return False
         flow.debt -= 1.0

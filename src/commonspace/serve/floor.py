@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, final
@@ -10,6 +10,7 @@ from typing import Final, final
 from commonspace.core.errors import ModelError
 from commonspace.core.modality import Modality
 from commonspace.core.vectors import Vectors
+from commonspace.encode.tower import Features, Tower
 from commonspace.serve.lane import Lane, Ticket
 from commonspace.serve.meters import Meters
 from commonspace.serve.terms import Urgency
@@ -17,6 +18,8 @@ from commonspace.serve.terms import Urgency
 __all__ = ["Floor"]
 
 STUCK_SECONDS: Final = 60.0
+AT_ONCE: Final = 4
+"""So many answers are written before the event loop looks at what has come."""
 LONGEST: Final = 4.0
 """A batch of a long queue may take so many times the budget."""
 
@@ -34,7 +37,7 @@ class _Batch:
 
 @final
 class Floor:
-    """Runs lanes' batches on ``slots`` threads; a batch takes about ``budget_seconds``, more from a long queue, or one piece.
+    """Runs lanes' batches on ``slots`` threads, each ``budget_seconds`` long, more from a long queue, or one piece.
 
     A batch that fails is run again piece by piece, so that a bad piece fails alone. All methods are the event loop's.
     """
@@ -93,26 +96,30 @@ class Floor:
         )
         self._running.add(batch)
         features = [ticket.features for ticket in tickets]
-        running = asyncio.get_running_loop().run_in_executor(self._executor, lane.tower.encode, features)
+        running = asyncio.get_running_loop().run_in_executor(self._executor, _timed, lane.tower, features)
         running.add_done_callback(lambda done: self._ended(batch, done))
 
-    def _ended(self, batch: _Batch, done: "asyncio.Future[Vectors]") -> None:
+    def _ended(self, batch: _Batch, done: "asyncio.Future[tuple[Vectors, float]]") -> None:
         self._running.discard(batch)
-        now = time.monotonic()
-        seconds = now - batch.started_at
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
         if error is not None:
             self._failed(batch, error)
         else:
             units = sum(ticket.units for ticket in batch.tickets)
+            rows, seconds = done.result()
             batch.lane.gauge.learn(units, seconds)
             self._meters.batch(batch.lane.modality, len(batch.tickets), seconds)
-            share = seconds / len(batch.tickets)
-            for ticket, row in zip(batch.tickets, done.result(), strict=True):
-                waited = batch.started_at - ticket.queued_at
-                self._meters.waited(batch.lane.modality, waited)
-                ticket.waiter.receive(ticket.place, row, waited, share)
+            self._deliver(batch, rows, seconds / len(batch.tickets), 0)
         self.wake()
+
+    def _deliver(self, batch: _Batch, rows: Vectors, share_seconds: float, first: int) -> None:
+        """Hand out some rows, and the others after whatever else has come meanwhile: refusals must not wait for all."""
+        for place, ticket in enumerate(batch.tickets[first : first + AT_ONCE], first):
+            waited = batch.started_at - ticket.queued_at
+            self._meters.waited(batch.lane.modality, waited)
+            ticket.waiter.receive(ticket.place, rows[place], waited, share_seconds)
+        if first + AT_ONCE < len(batch.tickets):
+            asyncio.get_running_loop().call_soon(self._deliver, batch, rows, share_seconds, first + AT_ONCE)
 
     def _failed(self, batch: _Batch, error: BaseException) -> None:
         """Try the pieces one by one; what was alone already has failed for good."""
@@ -128,3 +135,10 @@ class Floor:
         for ticket in batch.tickets:
             ticket.alone = True
         batch.lane.put(batch.tickets)
+
+
+def _timed(tower: Tower, features: Sequence[Features]) -> tuple[Vectors, float]:
+    """Vectors, and the seconds that they took: told by the slot, for the event loop may hear of them late."""
+    started = time.monotonic()
+    rows = tower.encode(features)
+    return rows, time.monotonic() - started

@@ -71,3 +71,14 @@ def test_where_nothing_at_all_finds_room_some_still_pass_to_see() -> None:
     house = House()
     house.live(10, coming=200, room=0)
     assert 0 < house.passed < 10 * 200 / 4
+
+
+def test_while_the_event_loop_is_slow_some_are_turned_away_and_bulk_first() -> None:
+    door = Door(lambda: 0.0)
+    door.went_round(0.1)
+    assert not any(door.turns_away(TEXT) for _ in range(50))
+    assert 5 <= sum(door.turns_away(BULK) for _ in range(50)) <= 20
+    door.went_round(0.6)
+    assert 30 <= sum(door.turns_away(TEXT) for _ in range(50)) <= 45
+    door.went_round(0.001)
+    assert sum(door.turns_away(TEXT) for _ in range(50)) <= 1

@@ -172,12 +172,16 @@ class Guard:
     @contextmanager
     def _door_open(self, kind: Kind, state: Mapping[str, Any]) -> Iterator[None]:
         """Let a request pass, unless most of its kind are refused inside; then only as many as will find room."""
-        if self._door.turns_away(kind):
+        if state["visit"].method == "POST" and self._door.turns_away(kind):
             raise Overloaded(
                 "There is more to do than can be done in time.", fix=LATER, retry_after_seconds=BUSY_SECONDS
             )
+        asyncio.get_running_loop().call_soon(self._went_round, self._clock())
         yield
         self._door.settled(kind, refused=state.get("cause") == Overloaded.code)
+
+    def _went_round(self, began: float) -> None:
+        self._door.went_round(self._clock() - began)
 
     def _caller(self, headers: Headers) -> Caller:
         """Who asks. Where no keys are required only one of ours is looked at, for clients send anything there."""
