@@ -57,7 +57,7 @@ def test_an_exception_tells_its_type_and_places_but_not_its_message(stream: io.S
 @pytest.mark.parametrize(
     "secret",
     [
-        Secret.new().text,
+        pytest.param(Secret.new().text, id="one of ours"),
         "Bearer abcdefgh12345678",
         "authorization: Bearer abcdefgh12345678",
         "x-api-key: abcdefgh12345678",
