@@ -134,6 +134,7 @@ class Healthy:
             if float(vector @ self._known[place]) < SAME:
                 self.wrong.append(f"item {place} has another vector")
             self.num_right += 1
+        await self._connections.close()
 
     async def _vector(self, request: Request) -> NDArray[np.float32]:
         async with asyncio.timeout(PATIENCE_SECONDS):
