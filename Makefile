@@ -24,7 +24,7 @@ COMPILE = $(PY) -m uv pip compile --quiet --upgrade --universal --fork-strategy 
 	--exclude-newer '7 days' --no-emit-index-url --no-header --annotation-style line
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types contracts docs nano evaluate-nano corpus evaluate bench bench-serving schema soak lock clean
+.PHONY: help demo test lint format types contracts docs nano evaluate-nano corpus evaluate bench bench-load bench-serving schema soak lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,11 @@ bench: $(VENV)/.train ## time indexing, the towers and start-up against their ri
 
 bench-serving: $(VENV)/.train ## load the service and its rivals side by side, each in an environment of its own
 	@$(PY) -m benchmarks.serving $(ARGS)
+
+bench-load: $(VENV)/.test ## overload the service, stop it and kill its workers under load, send it what is hostile (half an hour)
+	@$(PY) -m benchmarks.overload $(ARGS)
+	@$(PY) -m benchmarks.drains
+	@$(PY) -m benchmarks.hostile
 
 schema: $(VENV)/.test ## ask the service far more of what its OpenAPI document allows and forbids (make test asks a little)
 	@COMMONSPACE_SCHEMA_EXAMPLES=100 $(PY) -m pytest --timeout 1800 tests/e2e/test_openapi.py $(ARGS)

@@ -59,6 +59,7 @@ class Engine:
         self.estimates = Estimates({modality: lane.gauge for modality, lane in floor.lanes.items()})
         self._preparer = preparer
         self._flying: dict[bytes, Work] = {}
+        self._apart: set[asyncio.Future[None]] = set()
         self._draining = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -149,10 +150,8 @@ class Engine:
                 outcome.set_result(result)
 
         due = terms.deadline or time.monotonic() + self.admission.bulk_seconds
-        seconds = self.estimates.demand([source]).decode_seconds
-        self.decoders.submit(
-            Errand(source=source, due=due, seconds=seconds, wanted=lambda: not outcome.done(), done=done)
-        )
+        cost = self.estimates.demand([source]).decode_seconds
+        self.decoders.submit(Errand(source=source, due=due, seconds=cost, wanted=lambda: not outcome.done(), done=done))
         result = await until(outcome, terms.deadline)
         if isinstance(result, Prepared | ItemError):
             return result
@@ -190,7 +189,9 @@ class Engine:
         """Set works going that somebody waits for."""
         texts = [work for work in works if isinstance(work.source.origin, str)]
         if len(texts) > TEXTS_AT_ONCE:
-            asyncio.ensure_future(self._ready_apart(texts))  # noqa: RUF006  # each work keeps its own outcome
+            task = asyncio.ensure_future(self._ready_apart(texts))
+            self._apart.add(task)  # the loop keeps no task alive by itself
+            task.add_done_callback(self._apart.discard)
         else:
             self._enqueue([(work, self._ready(work.source)) for work in texts])
         for work in works:
@@ -234,10 +235,9 @@ class Engine:
                 self.estimates.learn_decoding(outcome.modality, work.source, seconds)
             self._enqueue([(work, outcome)])
 
-        seconds = self.estimates.demand([work.source]).decode_seconds
-        self.decoders.submit(
-            Errand(source=work.source, due=work.due, seconds=seconds, wanted=lambda: work.wanted, done=done)
-        )
+        cost = self.estimates.demand([work.source]).decode_seconds
+        errand = Errand(source=work.source, due=work.due, seconds=cost, wanted=lambda: work.wanted, done=done)
+        self.decoders.submit(errand)
 
     def _enqueue(self, outcomes: Sequence[tuple[Work, Prepared | CommonspaceError]]) -> None:
         """Put decoded items' pieces into their towers' queues."""
