@@ -9,7 +9,7 @@ from typing import Final, final
 
 import orjson
 
-from commonspace.core.errors import ItemError, UsageError
+from commonspace.core.errors import ItemError
 from commonspace.core.modality import Modality
 from commonspace.ingest.sniff import sniff
 from commonspace.ingest.source import Source, source_of
@@ -147,15 +147,3 @@ def _kind_in_base64(text: str) -> str | None:
     kind = media_type.split("/", maxsplit=1)[0]
     named = {"image": "a picture", "audio": "a sound", "video": "a video", "application": "a document"}
     return named.get(kind)
-
-
-def weights_of(wish: Wish) -> list[float]:
-    """What its parts count.
-
-    Raises:
-        UsageError: nothing counts.
-    """
-    weights = [wanted.weight for wanted in wish]
-    if not any(weights):
-        raise UsageError("All weights are zero.", fix="Give at least one part a weight.")
-    return weights
