@@ -111,6 +111,7 @@ class Healthy:
     def __init__(self, url: str, seed: int = 5, items: int = 24) -> None:
         traffic, ours = Traffic(MIX, seed=seed), Ours(headers={}, timeout_ms=PATIENCE_SECONDS * 1000)
         self.num_right = 0
+        self.num_refused = 0
         self.wrong: list[str] = []
         self.stopping = False
         self._requests = [ours.request(traffic.shot()) for _ in range(items)]
@@ -137,9 +138,20 @@ class Healthy:
         await self._connections.close()
 
     async def _vector(self, request: Request) -> NDArray[np.float32]:
+        """What the request gives; a refusal says when to come back, and is followed.
+
+        Raises:
+            KeyError: the answer is neither a vector nor a refusal.
+            TimeoutError: refused, or not answered, for longer than the caller's patience.
+        """
         async with asyncio.timeout(PATIENCE_SECONDS):
             headers = {"content-type": "application/json"}
-            answer = await self._connections.request("POST", request.path, headers, request.body)
+            while True:
+                answer = await self._connections.request("POST", request.path, headers, request.body)
+                if answer.status != 429:
+                    break
+                self.num_refused += 1
+                await asyncio.sleep(float(answer.headers["retry-after"]))
         if answer.status != 200:
             raise KeyError(answer.body[:200])
         text = orjson.loads(answer.body)["data"][0]["embedding"]
@@ -273,6 +285,7 @@ def rows(outcome: Outcome) -> list[tuple[str, str, str]]:
         ("answers of 500 and more, or not in our shape", str(len(siege.faults)), "0"),
         ("requests without an answer in a minute", str(len(siege.unanswered)), "0"),
         ("healthy answers beside them: right, wrong", f"{healthy.num_right}, {len(healthy.wrong)}", "0 wrong"),
+        ("healthy requests told to come again, and answered then", str(healthy.num_refused), ""),
         ("memory, most and growth in MB", f"{most / 1e6:.0f}, {memory.growth_bytes / 1e6:+.0f}", ""),
         (f"malformed items a second beside {HEALTHY_RATE:g} healthy requests", beside, ""),
         *times,
