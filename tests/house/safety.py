@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.house.source import PRODUCT, modules
 
-__all__ = ["asserts", "machine_paths", "network_imports", "stray_errors", "unsafe_calls", "unsafe_imports"]
+__all__ = ["asserts", "decoders_at_the_door", "machine_paths", "network_imports", "stray_errors", "unsafe_calls", "unsafe_imports"]
 
 RUNS_DATA = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 REACHES_OUT = {
@@ -24,6 +24,8 @@ REACHES_OUT = {
 }
 MAY_REACH_OUT = {"src/commonspace/serve/fetch.py", "src/commonspace/shell/client/pooled.py"}
 """Modules whose very purpose is to speak to an address that a person named."""
+DECODERS = {"PIL", "av", "soundfile", "pypdfium2", "pyarrow"}
+DOOR = "src/commonspace/shell/api/"
 UNSAFE_CALLS = {"eval", "exec", "os.system", "os.popen", "torch.load", "yaml.load", "yaml.unsafe_load"}
 UNSAFE_FLAGS = {"allow_pickle", "trust_remote_code", "shell"}
 ERRORS = "src/commonspace/core/errors.py"
@@ -46,6 +48,12 @@ def network_imports(root: Path) -> list[str]:
     """Imports of what fetches: nothing is downloaded or reported behind a person's back."""
     found = _found(root, lambda node: next((name for name in imported(node) if _reaches_out(name)), None))
     return [each for each in found if each.partition(":")[0] not in MAY_REACH_OUT]
+
+
+def decoders_at_the_door(root: Path) -> list[str]:
+    """Imports of decoders where requests come in: what strangers send is parsed in fenced processes alone."""
+    found = _found(root, lambda node: next((name for name in imported(node) if name.split(".")[0] in DECODERS), None))
+    return [each for each in found if each.startswith(DOOR)]
 
 
 def unsafe_calls(root: Path) -> list[str]:

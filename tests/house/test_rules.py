@@ -48,6 +48,12 @@ CASES = [
     Case(rule=safety.unsafe_imports, bad="def f():\n    import joblib.memory", complaint="joblib"),
     Case(rule=safety.network_imports, bad="from urllib import request", complaint="urllib.request"),
     Case(rule=safety.network_imports, bad="import requests", complaint="requests"),
+    Case(
+        rule=safety.decoders_at_the_door,
+        bad="from PIL import Image",
+        complaint="PIL",
+        place="src/commonspace/shell/api/thing.py",
+    ),
     Case(rule=safety.unsafe_calls, bad="torch.load(path)", complaint="torch.load"),
     Case(rule=safety.unsafe_calls, bad="np.load(path, allow_pickle=True)", complaint="np.load(allow_pickle=True)"),
     Case(rule=safety.unsafe_calls, bad="load(name, trust_remote_code=True)", complaint="trust_remote_code"),

@@ -84,6 +84,7 @@ def _read_pixels(image: Image.Image, plan: Plan) -> Pictured:
     """
     check_shape(image.width, image.height, plan.limits)
     width, height = image.size
+    depth = 1 if image.mode == "1" else 16 if image.mode in WIDE_MODES else 8
     notes: list[str] = []
     if getattr(image, "is_animated", False) and image.format != "MPO":
         notes.append("first frame only")
@@ -98,7 +99,8 @@ def _read_pixels(image: Image.Image, plan: Plan) -> Pictured:
         notes.append(turn[1])
         if turn[0] in SIDEWAYS:
             width, height = height, width
-    return np.asarray(small), {"width": width, "height": height}, tuple(notes)
+    metadata: Metadata = {"width": width, "height": height, "bit_depth": depth}
+    return np.asarray(small), metadata, tuple(notes)
 
 
 def check_shape(width: int, height: int, limits: Limits) -> None:

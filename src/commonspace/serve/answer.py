@@ -1,11 +1,12 @@
 """What the engine says of one item: its vector, what was done to it, what it cost, and where the time went."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from commonspace.core.item import Metadata
 from commonspace.core.modality import Modality
 from commonspace.encode.prepare import Prepared
 
@@ -44,7 +45,10 @@ class Timing:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answer:
-    """One item's vector (d, float32, unit length). ``compute_seconds`` is its share of the machine."""
+    """One item's vector (d, float32, unit length). ``compute_seconds`` is its share of the machine.
+
+    ``metadata`` is what decoding found: a picture's width and height, a sound's rate and seconds.
+    """
 
     vector: NDArray[np.float32]
     modality: Modality
@@ -54,6 +58,7 @@ class Answer:
     timing: Timing = Timing()
     compute_seconds: float = 0.0
     cached: bool = False
+    metadata: Metadata = field(default_factory=dict)
 
 
 def usage_of(prepared: Prepared) -> Usage:

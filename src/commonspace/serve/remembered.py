@@ -145,6 +145,7 @@ def _about(answer: Answer) -> str:
             "notes": answer.notes,
             "truncated": answer.truncated,
             "usage": asdict(answer.usage),
+            "metadata": answer.metadata,
         }
     )
 
@@ -157,4 +158,5 @@ def _read(vector: bytes, about: str) -> Answer:
         notes=tuple(known["notes"]),
         truncated=known["truncated"],
         usage=Usage(**known["usage"]),
+        metadata=known.get("metadata", {}),
     )

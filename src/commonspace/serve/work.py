@@ -90,6 +90,7 @@ class Work:
             notes=prepared.notes,
             truncated=is_truncated(prepared.notes),
             usage=usage_of(prepared),
+            metadata=prepared.metadata,
             timing=Timing(
                 decode_seconds=self.decode_seconds,
                 queue_seconds=self._queue_seconds,

@@ -60,7 +60,7 @@ def test_the_shorter_side_is_the_plans_and_the_true_size_is_kept_as_metadata() -
     item = decoded(saved(corners().resize((900, 600))))
     assert pixels(saved(corners().resize((900, 600)))).shape == (64, 96, 3)
     assert item.modality is Modality.IMAGE
-    assert item.metadata == {"width": 900, "height": 600, "format": "PNG"}
+    assert item.metadata == {"width": 900, "height": 600, "bit_depth": 8, "format": "PNG"}
     assert item.cost == 900 * 600
 
 

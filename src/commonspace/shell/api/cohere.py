@@ -3,14 +3,12 @@
 import base64
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from io import BytesIO
 from typing import Annotated, Any, Final, Literal, Self, final
 
 import numpy as np
 import orjson
 from fastapi import APIRouter, Request, Response
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from commonspace.core.errors import ItemError
@@ -21,14 +19,13 @@ from commonspace.serve.terms import Urgency
 from commonspace.shell.api.choices import one_of
 from commonspace.shell.api.part_models import Content, ImagePart
 from commonspace.shell.api.parts import Wish, wished
-from commonspace.shell.api.running import backend_of, check_model, embed_wishes, fail_first
+from commonspace.shell.api.running import Embedded, backend_of, check_model, embed_wishes, fail_first
 from commonspace.shell.api.scopes import needs
 from commonspace.shell.api.terms import terms_of
 
 __all__ = ["quantized", "router"]
 
 router = APIRouter()
-FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 SPREAD: Final = 4.0
 """A unit vector's numbers have a spread of 1 / sqrt(d); int8 covers so many of it on either side."""
 
@@ -123,7 +120,7 @@ async def embed(body: EmbedBody, request: Request) -> Response:
     results = fail_first(request, await embed_wishes(request, wishes, terms, body.output_dimension), place)
     rows = np.stack([each.vector for each in results])
     used = sum((each.usage for each in results), Usage())
-    pictures = [_about_picture(wish) for wish in wishes] if body.images is not None else []
+    pictures = [_about_picture(each) for each in results] if body.images is not None else []
     answer = {
         "id": secrets.token_hex(16),
         "response_type": "embeddings_by_type",
@@ -183,17 +180,12 @@ async def _attempt(item: str | Content | ImagePart, fetcher: Fetcher) -> Wish | 
         return error
 
 
-def _about_picture(wish: Wish | ItemError) -> dict[str, Any]:
-    """What Cohere says of a picture; it has been decoded in a fenced process before, so its head is sound."""
-    origin = wish[0].source.origin if not isinstance(wish, ItemError) else b""
-    try:
-        with Image.open(BytesIO(origin if isinstance(origin, bytes) else b""), formats=FORMATS) as image:
-            bits = {"1": 1, "I;16": 16}.get(image.mode, 8)
-            return {
-                "width": image.width,
-                "height": image.height,
-                "format": (image.format or "").lower(),
-                "bit_depth": bits,
-            }
-    except (UnidentifiedImageError, OSError, ValueError):
-        return {"width": 0, "height": 0, "format": "", "bit_depth": 0}
+def _about_picture(picture: Embedded) -> dict[str, Any]:
+    """What Cohere says of a picture, as decoding found it."""
+    known = picture.metadata
+    return {
+        "width": known.get("width", 0),
+        "height": known.get("height", 0),
+        "format": str(known.get("format", "")).lower(),
+        "bit_depth": known.get("bit_depth", 8),
+    }

@@ -10,6 +10,7 @@ from fastapi import Request
 from numpy.typing import NDArray
 
 from commonspace.core.errors import ClientGone, ItemError, TooLarge, UsageError
+from commonspace.core.item import Metadata
 from commonspace.core.vectors import unit
 from commonspace.serve.answer import Answer, Timing, Usage
 from commonspace.serve.backend import Backend
@@ -36,6 +37,7 @@ class Embedded:
     usage: Usage
     timing: Timing
     compute_seconds: float
+    metadata: Metadata
 
 
 def backend_of(request: Request) -> Backend:
@@ -148,6 +150,7 @@ def _fused(wish: Wish, answers: Sequence[Answer | ItemError], dimensions: int | 
         cached=all(answer.cached for answer in good),
         usage=sum((answer.usage for answer in good), Usage()),
         timing=max((answer.timing for answer in good), key=_total),
+        metadata=good[0].metadata if len(good) == 1 else {},
         compute_seconds=sum(answer.compute_seconds for answer in good),
     )
 
