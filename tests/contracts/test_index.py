@@ -1,6 +1,7 @@
-"""What every index promises, kept by the NumPy reference and by FAISS alike."""
+"""What every index promises, kept by the NumPy reference, by FAISS and by every approximate kind alike."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from commonspace.core.vectors import Vectors, unit
 from commonspace.index.exact import ExactIndex
 from commonspace.index.flat import FEWEST_BATCHED_QUERIES, FlatIndex
 from commonspace.index.index import Ids, Index
+from commonspace.index.kinds import Choice, Kind, made
 
-MAKERS: list[Callable[[int], Index]] = [ExactIndex, FlatIndex]
+MAKERS: list[Callable[[int], Index]] = [partial(made, Choice(kind=kind)) for kind in Kind]
 DIMENSION = 20
 
 
@@ -20,7 +22,7 @@ def rows(count: int, seed: int = 0) -> Vectors:
     return unit(np.random.default_rng(seed).standard_normal((count, DIMENSION)).astype(np.float32))
 
 
-@pytest.fixture(params=MAKERS, ids=["exact", "flat"])
+@pytest.fixture(params=MAKERS, ids=[kind.value for kind in Kind])
 def index(request: pytest.FixtureRequest) -> Index:
     """An empty index of each kind."""
     made: Index = request.param(DIMENSION)

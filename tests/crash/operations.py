@@ -4,17 +4,37 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from commonspace.index.binary import SignCodes
+from commonspace.index.kinds import Choice, Kind
 from commonspace.index.records import Entry, item_id
+from commonspace.index.scan import CodeScan
 from tests.unit.index.making import entry
 
-__all__ = ["Change", "after", "change"]
+__all__ = ["Change", "after", "change", "choice", "small_indexes"]
 
 NUM_URIS = 40
+CHOICES = (
+    None,
+    Choice(kind=Kind.SCAN, depth=1_000),
+    Choice(kind=Kind.BINARY, depth=1_000),
+    Choice(kind=Kind.EXACT),
+)
+"""Every vector is scored exactly in each, so their answers are those of a full search."""
+
+
+def small_indexes() -> None:
+    """Let indexes be built of a handful of vectors already, in this process."""
+    CodeScan.fewest_rows = SignCodes.fewest_rows = 8
+
+
+def choice(number: int) -> Choice | None:
+    """The index that change ``number`` asks for, if it is one that rebuilds."""
+    return CHOICES[number % len(CHOICES)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What one call does: entries to put, or uris to remove; neither means a snapshot."""
+    """What one call does: entries to put, or uris to remove; neither means another index and a snapshot."""
 
     put: tuple[Entry, ...] = ()
     remove: tuple[str, ...] = ()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from commonspace.index.records import item_id
 from commonspace.index.store import Store
-from tests.crash.operations import Change, change
-from tests.unit.index.making import SPACE
+from tests.crash.operations import Change, change, choice, small_indexes
+from tests.unit.index.making import SPACE, vectors
 
 
 def say(line: str) -> None:
@@ -19,27 +19,31 @@ def say(line: str) -> None:
     os.write(1, f"{line}\n".encode())
 
 
-def make(store: Store, current: Change) -> None:
-    """Do what the change says."""
+def make(store: Store, number: int, current: Change) -> None:
+    """Do what the change says; a search follows every third one, so that indexes are built and brought up to date."""
     if current.put:
         store.put(current.put)
     elif current.remove:
         store.remove([item_id(uri) for uri in current.remove])
     else:
+        store.choose_index(choice(number))
         store.snapshot()
+    if number % 3 == 0:
+        store.search(vectors(2, seed=number), k=5)
 
 
 def write_for_ever(path: Path, number: int) -> None:
     """Make the changes from ``number`` on, until killed."""
     with Store.open(path, space=SPACE) as store:
         while True:
-            make(store, change(number))
+            make(store, number, change(number))
             say(f"ack {number}")
             number += 1
 
 
 def main(path: Path) -> None:
     """One writer after another."""
+    small_indexes()
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:

@@ -20,7 +20,7 @@ import pytest
 from commonspace.index.exact import ExactIndex
 from commonspace.index.records import Entry
 from commonspace.index.store import Store
-from tests.crash.operations import after, change
+from tests.crash.operations import after, change, small_indexes
 from tests.unit.index.making import SPACE, found, ranking, same_entry, vectors
 
 CYCLES = int(os.environ.get("COMMONSPACE_CRASH_CYCLES", "50"))
@@ -107,6 +107,8 @@ def check(path: Path, allowed: list[dict[str, Entry]]) -> dict[str, Entry]:
         assert [found(hits) for hits in answers] == [ranking(list(state.values()), query, 5) for query in QUERIES]
         texts = {segment.text for each in state.values() for segment in each.segments}
         assert {hit.text for hit in store.match("change", k=10_000)} == texts
+    with Store.open(path, space=SPACE) as store:
+        assert store.search(QUERIES, k=5) == answers, "the index that the store chose says something else"
     return state
 
 
@@ -114,6 +116,7 @@ def crash_often(path: Path, cycles: int, seed: int) -> int:
     """Crash and check ``cycles`` times, each child going on where the last was stopped; returns how many changes."""
     draw = random.Random(seed)
     number, state = 1, dict[str, Entry]()
+    small_indexes()
     Store.create(path, SPACE).close()
     writers = Writers(path)
     for _ in range(cycles):

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, final
+from typing import Any, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from commonspace.core.vectors import Vectors
 from commonspace.index.index import Ids, Mask
 from commonspace.index.rows import read_vectors, unreadable
 
-__all__ = ["CHUNK_ROWS", "CODES", "Columns", "removals_since", "segment_chunks"]
+__all__ = ["CHUNK_ROWS", "CODES", "Columns", "columns_until", "removals_since", "segment_chunks"]
 
 CHUNK_ROWS = 4_096
 CODES = {modality: code for code, modality in enumerate(Modality)}
@@ -22,6 +22,10 @@ CODES = {modality: code for code, modality in enumerate(Modality)}
 _SEGMENTS = """
 SELECT s.id, i.modality, s.modality, i.id, s.position, s.crc, s.vector
 FROM segments AS s JOIN items AS i ON i.row = s.item WHERE s.id > ? ORDER BY s.id
+"""
+_COLUMNS = """
+SELECT s.id, i.modality, s.modality, i.id
+FROM segments AS s JOIN items AS i ON i.row = s.item WHERE s.id <= ? ORDER BY s.id
 """
 
 
@@ -80,13 +84,30 @@ def segment_chunks(
     """
     cursor = connection.execute(_SEGMENTS, (after,))
     while rows := cursor.fetchmany(CHUNK_ROWS):
-        try:
-            columns = Columns(
-                ids=np.array([row[0] for row in rows], np.int64),
-                keys=np.array([int(row[3], 16) for row in rows], np.uint64),
-                codes=np.array([CODES[row[1]] for row in rows], np.uint8),
-                towers=np.array([CODES[row[2]] for row in rows], np.uint8),
-            )
-        except (KeyError, ValueError, TypeError, OverflowError) as error:
-            raise unreadable(path, "an item", error) from error
-        yield columns, read_vectors([row[3:] for row in rows], dimension, path)
+        yield _columns(rows, path), read_vectors([row[3:] for row in rows], dimension, path)
+
+
+def columns_until(connection: sqlite3.Connection, last: int, path: Path) -> Columns:
+    """What is known of the segments with ids up to ``last``, without their vectors.
+
+    Raises:
+        CorruptStore: an item is not what was written.
+    """
+    cursor = connection.execute(_COLUMNS, (last,))
+    parts = []
+    while rows := cursor.fetchmany(CHUNK_ROWS):
+        parts.append(_columns(rows, path))
+    return Columns.joined(parts)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], path: Path) -> Columns:
+    """Rows that begin with the segment's id, the item's modality, the segment's own and the item's id."""
+    try:
+        return Columns(
+            ids=np.array([row[0] for row in rows], np.int64),
+            keys=np.array([int(row[3], 16) for row in rows], np.uint64),
+            codes=np.array([CODES[row[1]] for row in rows], np.uint8),
+            towers=np.array([CODES[row[2]] for row in rows], np.uint8),
+        )
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        raise unreadable(path, "an item", error) from error

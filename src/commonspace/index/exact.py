@@ -25,6 +25,11 @@ class ExactIndex:
         """What is held, ascending."""
         return self._ids
 
+    @property
+    def exact(self) -> bool:
+        """Yes: every allowed row is scored."""
+        return True
+
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Hold more vectors under higher ids."""
         self._ids, self._rows = np.concatenate([self._ids, ids]), np.concatenate([self._rows, vectors])

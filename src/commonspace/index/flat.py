@@ -31,6 +31,11 @@ class FlatIndex:
         """What is held, ascending."""
         return self._ids
 
+    @property
+    def exact(self) -> bool:
+        """Yes: every allowed row is scored."""
+        return True
+
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Hold more vectors under higher ids."""
         self._index.add(np.ascontiguousarray(vectors))

@@ -1,24 +1,62 @@
-"""One resident index for many threads: searches go side by side, catching up goes alone."""
+"""One resident index for many threads: searches that meet go together, catching up goes alone."""
 
+import itertools
 import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import final
+from typing import Final, final
+
+import numpy as np
 
 from commonspace.index.bias import ItemBias
+from commonspace.index.coalesce import Coalescer
+from commonspace.index.database import Database
 from commonspace.index.gate import Gate
+from commonspace.index.recent_hits import RecentHits
+from commonspace.index.records import SegmentHit
 from commonspace.index.resident import Answers, MakeIndex, Resident, Sought
 from commonspace.index.schema import number
 
 __all__ = ["Mirror"]
 
+TRIES_BEFORE_GOING_BACK: Final = 3
+MOST_QUERIES_TOGETHER: Final = 256
+"""A search of more queries than this is a batch by itself, and goes beside the others."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Asked:
+    """What one thread wants of the state that its transaction sees; it waits, so another may use its connection."""
+
+    sought: Sought
+    sequence: int
+    connection: sqlite3.Connection
+
 
 @final
 class Mirror:
-    """Shows each thread the vectors of exactly the state that its own transaction sees."""
+    """Shows each thread the vectors of exactly the state that its own transaction sees.
 
-    def __init__(self, folder: Path, dimension: int, make_index: MakeIndex, bias: ItemBias | None) -> None:
+    With ``make_index`` None the store's own choice of index is used, or the one that its size suggests.
+    """
+
+    def __init__(self, folder: Path, dimension: int, make_index: MakeIndex | None, bias: ItemBias | None) -> None:
+        self._recent = RecentHits(folder)
         self._gate = Gate()
         self._resident = Resident(folder, dimension, make_index, bias)
+        self._together: Coalescer[_Asked, Answers | None] = Coalescer(self._answer)
+
+    def hits(self, database: Database, sought: Sought) -> list[list[SegmentHit]]:
+        """What is sought, with its items, all of one state of the store: the newest when this was called, or newer."""
+        for attempt in itertools.count():
+            with database.reading() as connection:
+                answers = self.search(connection, sought, may_go_back=attempt >= TRIES_BEFORE_GOING_BACK)
+                if answers is not None:
+                    here = number(connection, "sequence")
+                    return [self._recent.of(connection, ranked, here) for ranked in answers]
+        raise AssertionError  # itertools.count has no end
 
     def search(self, connection: sqlite3.Connection, sought: Sought, *, may_go_back: bool) -> Answers | None:
         """Search the state that ``connection`` sees; None where memory has moved on and a new transaction is due.
@@ -28,8 +66,40 @@ class Mirror:
         """
         here = number(connection, "sequence")
         self._show(connection, here, may_go_back=may_go_back)
+        asked = _Asked(sought=sought, sequence=here, connection=connection)
+        if len(sought.queries) > MOST_QUERIES_TOGETHER:
+            return self._answer([asked])[0]
+        return self._together.ask(asked)
+
+    def _answer(self, batch: Sequence[_Asked]) -> list[Answers | None]:
+        """Everything in one look; those who want the same but for the queries in one search."""
+        answers: list[Answers | None] = [None] * len(batch)
         with self._gate.looking():
-            return self._resident.search(sought) if self._resident.sequence == here else None
+            shown = self._resident.sequence
+            groups: list[list[int]] = []
+            for place, asked in enumerate(batch):
+                if asked.sequence != shown:
+                    continue
+                like = (group for group in groups if _alike(batch[group[0]].sought, asked.sought))
+                group = next(like, None)
+                if group is None:
+                    groups.append([place])
+                else:
+                    group.append(place)
+            for group in groups:
+                sought = _joined([batch[place].sought for place in group])
+                found = self._resident.search(batch[group[0]].connection, sought)
+                for place in group:
+                    count = len(batch[place].sought.queries)
+                    answers[place], found = found[:count], found[count:]
+            if groups and not self._resident.undisturbed():
+                return [None] * len(batch)
+        return answers
+
+    def close(self) -> None:
+        """Let go of connections, if the index has any."""
+        with self._gate.changing():
+            self._resident.close()
 
     def _show(self, connection: sqlite3.Connection, here: int, *, may_go_back: bool) -> None:
         with self._gate.looking():
@@ -39,4 +109,17 @@ class Mirror:
         with self._gate.changing():
             shown = self._resident.sequence
             if shown is None or shown < here or (shown > here and may_go_back):
-                self._resident.catch_up(connection)
+                self._resident.catch_up(connection, may_go_back=may_go_back)
+
+
+def _alike(one: Sought, other: Sought) -> bool:
+    """Whether two searches differ in their queries only."""
+    names = [each.name for each in fields(Sought) if each.name != "queries"]
+    return all(getattr(one, name) == getattr(other, name) for name in names)
+
+
+def _joined(parts: Sequence[Sought]) -> Sought:
+    """Searches that are alike as one."""
+    if len(parts) == 1:
+        return parts[0]
+    return replace(parts[0], queries=np.concatenate([part.queries for part in parts]))

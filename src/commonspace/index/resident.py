@@ -1,6 +1,7 @@
 """The store's vectors in memory: loaded from the snapshot, brought up to date from the database, searched.
 
-It trusts only the database: whatever the snapshot lacks is replayed, and what is not sure is rebuilt.
+It trusts only the database: whatever the snapshot lacks is replayed, and what is not sure is rebuilt. What is built
+over the snapshot's vectors is kept in a file of its own (``built``), so that it is built once.
 """
 
 import sqlite3
@@ -14,9 +15,14 @@ from numpy.typing import NDArray
 
 from commonspace.core.modality import Modality
 from commonspace.core.vectors import Vectors
+from commonspace.index.attributes import Attributes, Condition
 from commonspace.index.bias import ItemBias, extended, extended_queries
+from commonspace.index.built import Built, built_path, read_built, stamp_of, write_built
 from commonspace.index.columns import CHUNK_ROWS, CODES, Columns, removals_since, segment_chunks
 from commonspace.index.index import Ids, Index, Mask
+from commonspace.index.kinds import Choice, automatic, chosen, made
+from commonspace.index.lasting import Kept, Lasting
+from commonspace.index.refined import RefinedIndex
 from commonspace.index.schema import number
 from commonspace.index.snapshot import mark_of, read_snapshot
 
@@ -28,6 +34,8 @@ Answers = list[list[tuple[int, float]]]
 
 SPARE_CANDIDATES = 16
 WIDENING = 4
+WORTH_WRITING = 1.25
+"""What was built is written again once the snapshot has this many times the rows that the file covers."""
 
 
 @final
@@ -35,13 +43,15 @@ WIDENING = 4
 class Sought:
     """What a search wants: the best ``k`` segments, of items of these modalities, made by these towers (None: by any).
 
-    With ``best_of_item``, an item's best segment only.
+    With ``where``, only of items for which this condition holds; with ``best_of_item``, an item's best
+    segment only.
     """
 
     queries: Vectors
     k: int
     modalities: Collection[Modality] | None = None
     towers: Collection[Modality] | None = None
+    where: Condition | None = None
     best_of_item: bool = False
 
 
@@ -50,15 +60,21 @@ class Resident:
     """An index with what is known of its segments, as of one sequence number.
 
     With a bias the index holds one dimension more (``bias`` says why). While one thread catches up, no other
-    may use it (``mirror`` sees to that).
+    may use it (``mirror`` sees to that). With ``make_index`` None the index is the one that the store was told to
+    use, else the one for its size.
     """
 
-    def __init__(self, folder: Path, dimension: int, make_index: MakeIndex, bias: ItemBias | None = None) -> None:
+    def __init__(
+        self, folder: Path, dimension: int, make_index: MakeIndex | None, bias: ItemBias | None = None
+    ) -> None:
         self._folder = folder
         self._dimension = dimension
         self._make_index = make_index
         self._bias = bias
         self._sequence: int | None = None
+        self._attributes = Attributes(folder)
+        self._choice = automatic(0)
+        self._kept: Kept | None = None
         self._clear()
 
     @property
@@ -72,28 +88,50 @@ class Resident:
         return self._columns
 
     @property
+    def choice(self) -> Choice:
+        """What the store was told to search with, else what its size suggests."""
+        return self._choice
+
+    @property
     def index(self) -> Index:
         """The index over the segments shown."""
         return self._index
 
-    def catch_up(self, connection: sqlite3.Connection) -> None:
-        """Show what ``connection`` sees. If this fails, nothing is shown until it succeeds."""
+    def catch_up(self, connection: sqlite3.Connection, *, may_go_back: bool = True) -> None:
+        """Show what ``connection`` sees. If this fails, nothing is shown until it succeeds.
+
+        Where others have brought rows that are kept elsewhere to a later state, or begun them anew, nothing changes:
+        a new transaction is due. With ``may_go_back`` they are brought back to this state instead.
+        """
         target = number(connection, "sequence")
         horizon = number(connection, "horizon")
         known, self._sequence = self._sequence, None
+        if self._kept is not None and self._kept.ahead(connection):
+            if not may_go_back:
+                self._sequence = known
+                return
+            known = None
         if known is None or not horizon <= known <= target:
-            known = self._load(connection)
+            known = self._load(connection, _num_segments(connection))
         if known < target:
+            if self._kept is not None:
+                self._kept.announce(connection, known)
             self._replay(connection, known)
+        if self._kept is not None and not self._kept.seal(connection):
+            return
+        if self._choice_for(connection, len(self._columns.ids)) != self._choice:
+            self._replay(connection, self._load(connection, len(self._columns.ids)))
         self._sequence = target
 
-    def search(self, sought: Sought) -> Answers:
-        """The exact best segments for each query, best first.
+    def search(self, connection: sqlite3.Connection, sought: Sought) -> Answers:
+        """The best segments for each query, best first; ``connection`` sees the state that is shown.
+
+        They are the exact best if the index is exact; of any other, the best of what it found, at least as many.
 
         Scores are summed in float64, one way only, so an answer does not depend on the index, the batch
         or the order of insertion; equal scores come by item id, then by position in the item.
         """
-        allowed = self._allowed(sought)
+        allowed = self._allowed(connection, sought)
         queries = sought.queries if self._bias is None else extended_queries(sought.queries)
         reachable = len(self._columns.ids) if allowed is None else int(allowed.sum())
         answers: Answers = [[] for _ in sought.queries]
@@ -103,7 +141,7 @@ class Resident:
             scores, ids = self._index.search(queries[pending], width, allowed)
             unsettled = []
             for query, row_scores, row_ids in zip(pending, scores, ids, strict=True):
-                ranked = self._rank(sought, queries[query], row_ids)
+                ranked = self._rank(sought, queries[query], row_ids[row_ids >= 0])
                 if width == reachable or self._settled(ranked, sought.k, float(row_scores[-1])):
                     answers[query] = ranked
                 else:
@@ -111,17 +149,31 @@ class Resident:
             pending, width = unsettled, min(width * WIDENING, reachable)
         return answers
 
-    def _allowed(self, sought: Sought) -> Mask | None:
+    def undisturbed(self) -> bool:
+        """Whether nobody changed rows that are kept elsewhere while they were searched; if not, search again."""
+        undisturbed = True if self._kept is None else self._kept.undisturbed(self._sequence)
+        if undisturbed is None:
+            self._sequence = None
+        return bool(undisturbed)
+
+    def close(self) -> None:
+        """Let go of connections to rows that are kept elsewhere."""
+        if self._kept is not None:
+            self._kept.close()
+
+    def _allowed(self, connection: sqlite3.Connection, sought: Sought) -> Mask | None:
         masks = [
             _among(wanted)[column]
             for column, wanted in ((self._columns.codes, sought.modalities), (self._columns.towers, sought.towers))
             if wanted is not None
         ]
+        if sought.where is not None:
+            masks.append(self._attributes.mask(connection, sought.where, self._columns.ids))
         return np.logical_and.reduce(masks) if masks else None
 
     def _rank(self, sought: Sought, query: Vectors, ids: Ids) -> list[tuple[int, float]]:
         keys = self._columns.keys[self._columns.places(ids)]
-        chunks = range(0, len(ids), CHUNK_ROWS)
+        chunks = range(0, max(1, len(ids)), CHUNK_ROWS)
         scores = np.concatenate([_products(self._index.vectors(ids[at : at + CHUNK_ROWS]), query) for at in chunks])
         order = np.lexsort((ids, keys, -scores))
         if sought.best_of_item:
@@ -130,30 +182,65 @@ class Resident:
         return [(int(ids[place]), float(scores[place])) for place in order[: sought.k]]
 
     def _settled(self, ranked: list[tuple[int, float]], k: int, worst: float) -> bool:
-        """Whether what the index left out (at most ``worst``, give or take rounding) cannot belong to the best."""
+        """Whether there are enough, and what was left out (at most ``worst``, give or take rounding) is no better.
+
+        Of an index that is not exact nothing better is to be had by asking for more.
+        """
+        if not self._index.exact:
+            return len(ranked) == k
         largest = 1.0 if self._bias is None else 2.0  # a cosine less a bias, each at most one
         rounding = 1.01 * (self._dimension + 1) * largest * 2.0**-24
         return len(ranked) == k and ranked[-1][1] > worst + rounding
 
     def _clear(self) -> None:
-        self._index = self._make_index(self._dimension if self._bias is None else self._dimension + 1)
+        dimension = self._dimension if self._bias is None else self._dimension + 1
+        if self._kept is None:
+            self._index = made(self._choice, dimension) if self._make_index is None else self._make_index(dimension)
+        if self._kept is None and isinstance(self._index, Lasting):
+            self._kept = Kept(self._index, self._folder, self._bias)
         self._columns = Columns.joined([])
+        self._attributes.clear()
 
-    def _load(self, connection: sqlite3.Connection) -> int:
+    def _choice_for(self, connection: sqlite3.Connection, count: int) -> Choice:
+        return self._choice if self._make_index else chosen(connection) or automatic(count, self._choice.kind)
+
+    def _load(self, connection: sqlite3.Connection, count: int) -> int:
         """Start from the snapshot if it is good, else from nothing; returns the sequence number reached."""
+        self._choice = self._choice_for(connection, count)
         self._clear()
+        if self._kept is not None:
+            resumption = self._kept.resumed(connection)
+            self._columns = resumption.columns
+            return resumption.sequence
         mark = mark_of(connection)
-        if mark is not None:
-            columns = read_snapshot(self._folder, mark, self._hold, self._dimension)
-            if columns is not None:
-                self._columns = columns
-                return mark.sequence
-            self._clear()
-        return -1
+        snapshot = mark and read_snapshot(self._folder, mark, self._dimension)
+        if mark is None or snapshot is None:
+            return -1
+        self._columns = snapshot.columns
+        rows = self._rows(snapshot.columns, snapshot.vectors)
+        if isinstance(self._index, RefinedIndex):
+            self._hold_built(self._index, rows, mark.sequence)
+        else:
+            self._index.add(snapshot.columns.ids, rows)
+        return mark.sequence
+
+    def _hold_built(self, index: RefinedIndex, rows: Vectors, sequence: int) -> None:
+        """Hold the snapshot's rows with what was built over them, from its file if that is good; else write it."""
+        ids, kind = self._columns.ids, self._choice.kind.value
+        path = built_path(self._folder, kind, biased=self._bias is not None)
+        built = read_built(path, kind, ids, rows) if self._make_index is None else None
+        if built is None:
+            index.add(ids, rows)
+        else:
+            index.restore(ids, rows, built.data, built.stamp.count)
+        if self._make_index is None and (built is None or len(ids) > WORTH_WRITING * built.stamp.count):
+            data = index.dump()
+            if data is not None:
+                write_built(path, Built(stamp=stamp_of(kind, sequence, ids, rows), data=data))
 
     def _replay(self, connection: sqlite3.Connection, known: int) -> None:
         gone = removals_since(connection, known, self._folder)
-        if len(gone) and len(self._columns.ids):
+        if len(gone) and (len(self._columns.ids) or (self._kept is not None and known >= 0)):
             self._index.remove(gone)
             self._columns = self._columns.kept(~np.isin(self._columns.ids, gone))
         last = int(self._columns.ids[-1]) if len(self._columns.ids) else 0
@@ -164,8 +251,14 @@ class Resident:
         self._columns = Columns.joined(parts)
 
     def _hold(self, columns: Columns, vectors: Vectors) -> None:
-        rows = vectors if self._bias is None else extended(vectors, columns.towers, self._bias)
-        self._index.add(columns.ids, rows)
+        self._index.add(columns.ids, self._rows(columns, vectors))
+
+    def _rows(self, columns: Columns, vectors: Vectors) -> Vectors:
+        return vectors if self._bias is None else extended(vectors, columns.towers, self._bias)
+
+
+def _num_segments(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT count(*) FROM segments").fetchone()[0])
 
 
 def _among(modalities: Collection[Modality]) -> Mask:

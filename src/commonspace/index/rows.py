@@ -101,8 +101,8 @@ def read_item(row: SqlRow, path: Path) -> StoredItem:
             num_bytes=num_bytes,
             modified_ns=modified_ns,
             parent=parent,
-            notes=tuple(json.loads(notes)),
-            metadata=json.loads(metadata),
+            notes=() if notes == "[]" else tuple(json.loads(notes)),
+            metadata={} if metadata == "{}" else json.loads(metadata),
         )
     except (ValueError, TypeError) as error:
         raise unreadable(path, f"item {identity!r}", error) from error

@@ -6,6 +6,7 @@ segments that are gone, so that a reader may replay them; ``about`` holds what t
 """
 
 import json
+import secrets
 import sqlite3
 from pathlib import Path
 
@@ -80,7 +81,12 @@ def create_schema(connection: sqlite3.Connection, space: Space) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     script = f"BEGIN; {_TABLES} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;"
     connection.executescript(script)
-    for key, value in (("space", _space_json(space)), ("sequence", 0), ("horizon", 0)):
+    for key, value in (
+        ("space", _space_json(space)),
+        ("identity", secrets.token_hex(8)),
+        ("sequence", 0),
+        ("horizon", 0),
+    ):
         set_about(connection, key, value)
 
 
@@ -107,7 +113,7 @@ def check_format(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def about(connection: sqlite3.Connection, key: str) -> str | int | None:
-    """One of the facts that a store has one of: space, sequence, horizon, snapshot."""
+    """One of the facts that a store has one of: space, identity, sequence, horizon, snapshot."""
     row = connection.execute("SELECT value FROM about WHERE key = ?", (key,)).fetchone()
     return None if row is None else row[0]
 

@@ -1,39 +1,32 @@
-"""The store: one folder that holds items, segments, vectors and words, durably, and searches them exactly."""
+"""The store: one folder that holds items, segments, vectors and words, durably, and searches them."""
 
-import itertools
-import logging
-import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Lock
 from types import TracebackType
 from typing import Self, final
 
-from commonspace.core.errors import CommonspaceError
 from commonspace.core.modality import Modality
 from commonspace.core.space import Space
 from commonspace.core.vectors import Vectors
-from commonspace.index import reading, verify, words, writing
+from commonspace.index import reading, verify, writing
+from commonspace.index.attributes import Condition
 from commonspace.index.bias import ItemBias
 from commonspace.index.checks import check_count, check_entries, check_modalities, check_vectors
 from commonspace.index.creation import create_folder, find_folder, has_store
 from commonspace.index.database import Database
 from commonspace.index.faults import reported
-from commonspace.index.flat import FlatIndex
+from commonspace.index.filters import Filter, check_filter
+from commonspace.index.kinds import Choice, chosen, store_choice
 from commonspace.index.lock import WriterLock
 from commonspace.index.mirror import Mirror
 from commonspace.index.records import Entry, SegmentHit, StoredItem
 from commonspace.index.resident import MakeIndex, Sought
-from commonspace.index.schema import check_format, number, read_space, set_about
-from commonspace.index.snapshot import mark_of, mark_text, snapshot_path, write_snapshot
+from commonspace.index.schema import check_format, number, read_space
+from commonspace.index.snapshots import Snapshots
+from commonspace.index.term_index import BestKeywords
 
 __all__ = ["Store"]
-
-CHANGES_WORTH_A_SNAPSHOT = 20_000
-TRIES_BEFORE_GOING_BACK = 3
-
-_log = logging.getLogger(__name__)
 
 
 @final
@@ -50,18 +43,19 @@ class Store:
         path: Path,
         database: Database,
         lock: WriterLock | None,
-        make_index: MakeIndex,
+        make_index: MakeIndex | None,
         bias: ItemBias | None = None,
     ) -> None:
         self._path = path
         self._database = database
         self._lock = lock
         self._make_index = make_index
-        self._snapshot_lock = Lock()
         self._closed = False
         with database.reading() as connection:
             check_format(connection, path)
             self._space = read_space(connection, path)
+        self._keywords = BestKeywords(path)
+        self._snapshots = Snapshots(database, path, self._space.dimension)
         self._mirror = Mirror(path, self._space.dimension, make_index, bias)
 
     @staticmethod
@@ -86,10 +80,12 @@ class Store:
         *,
         space: Space | None = None,
         writable: bool = True,
-        make_index: MakeIndex = FlatIndex,
+        make_index: MakeIndex | None = None,
         bias: ItemBias | None = None,
     ) -> Self:
         """Open a store; with ``space``, only if it holds that space's vectors; with ``bias``, scores are less by it.
+
+        Without ``make_index`` it is searched with the index that ``choose_index`` said, else the one for its size.
 
         Raises:
             StoreNotFound: there is none at ``path``.
@@ -185,15 +181,22 @@ class Store:
             item = reading.item_where(connection, "id = ?", id, self._path)
             return item and reading.entry_of(connection, item, self._space.dimension, self._path)
 
-    def items(self, *, under: str = "", modality: Modality | None = None, after: str = "") -> Iterator[StoredItem]:
+    def items(
+        self, *, under: str = "", modality: Modality | None = None, after: str = "", where: Filter | None = None
+    ) -> Iterator[StoredItem]:
         """All items by uri, or those beyond ``after`` whose uri begins with ``under`` (end a folder's with a slash).
 
-        Memory is flat, and the store may be changed meanwhile: what lies ahead is shown as it then is.
+        With ``where``, those for which it holds. Memory is flat, and the store may be changed meanwhile: what lies
+        ahead is shown as it then is.
+
+        Raises:
+            UsageError: the filter makes no sense.
         """
         bounds = reading.prefix_bounds(under)
+        wanted = reading.wanted_of(modality, where)
         while True:
             with self._database.reading() as connection:
-                page = reading.page_of_items(connection, after, bounds, modality, self._path)
+                page = reading.page_of_items(connection, after, bounds, wanted, self._path)
             yield from page
             if len(page) < reading.PAGE_ITEMS:
                 return
@@ -211,52 +214,58 @@ class Store:
         k: int,
         modalities: Collection[Modality] | None = None,
         towers: Collection[Modality] | None = None,
+        where: Filter | None = None,
         best_of_item: bool = False,
     ) -> list[list[SegmentHit]]:
-        """The best ``k`` segments for each query (a row), best first, exactly; fewer where there are fewer.
+        """The best ``k`` segments for each query (a row), best first, with exact scores; fewer where there are fewer.
 
-        ``modalities`` are of items and ``towers`` of segments (a video has frames and sound), applied before the
-        search. With ``best_of_item`` an item appears once, with its best segment, so that ``k`` counts items.
-        Equal scores come by item id, then by position in the item. Cost O(segments x queries).
+        ``modalities`` are of items and ``towers`` of segments (a video has frames and sound), and ``where`` must hold
+        for items; all are applied before the search. With ``best_of_item`` an item appears once, with its best, so
+        that ``k`` counts items. Equal scores come by item id, then by position in it. Cost O(segments x queries).
 
         Raises:
-            UsageError: k is below one, or the queries are not unit float32 rows.
+            UsageError: k is below one, the queries are not unit float32 rows, or the filter makes no sense.
             SpaceMismatch: the queries have another dimension.
         """
         check_count(k)
         check_modalities(modalities)
         check_modalities(towers)
         check_vectors(queries, self._space.dimension, "the query")
-        sought = Sought(queries=queries, k=k, modalities=modalities, towers=towers, best_of_item=best_of_item)
-        for attempt in itertools.count():
-            with self._database.reading() as connection:
-                answers = self._mirror.search(connection, sought, may_go_back=attempt >= TRIES_BEFORE_GOING_BACK)
-                if answers is not None:
-                    return [reading.hits_of(connection, ranked, self._path) for ranked in answers]
-        raise AssertionError  # itertools.count has no end
+        only = Condition.of(where)
+        sought = Sought(
+            queries=queries, k=k, modalities=modalities, towers=towers, where=only, best_of_item=best_of_item
+        )
+        return self._mirror.hits(self._database, sought)
 
-    def match(self, text: str, *, k: int) -> list[SegmentHit]:
+    def match(self, text: str, *, k: int, where: Filter | None = None) -> list[SegmentHit]:
         """The best ``k`` segments for a person's words, over passages and names, by BM25; any word may match.
 
+        With ``where``, only segments of items for which it holds.
+
         Raises:
-            UsageError: k is below one.
+            UsageError: k is below one, or the filter makes no sense.
         """
         check_count(k)
+        check_filter(where)
         with self._database.reading() as connection:
-            return reading.hits_of(connection, words.match_segments(connection, text, k), self._path)
+            return reading.hits_of(connection, self._keywords.match(connection, text, k, where), self._path)
 
     def snapshot(self) -> None:
         """Write the index to disk as it is now, so that the next opening need not rebuild it."""
-        with self._snapshot_lock:
-            with self._database.reading() as connection:
-                mark = mark_of(connection)
-                if mark and mark.sequence == number(connection, "sequence") and snapshot_path(self._path).exists():
-                    return
-            with self._database.reading() as connection:
-                mark = write_snapshot(connection, self._path, secrets.token_hex(16), self._space.dimension)
-            with self._database.writing() as connection:
-                set_about(connection, "snapshot", mark_text(mark))
-                writing.prune_removals(connection, mark.sequence)
+        self._keywords.catch_up(self._database)
+        self._snapshots.write()
+
+    @property
+    def choice(self) -> Choice | None:
+        """The index that the store was told to search with; None if its size decides."""
+        with self._database.reading() as connection:
+            return chosen(connection)
+
+    def choose_index(self, choice: Choice | None) -> None:
+        """Search with this index from the next change or opening on, in every process; None lets the size decide."""
+        with self._database.writing() as connection:
+            store_choice(connection, choice)
+            writing.count_change(connection)
 
     def verify(self) -> list[str]:
         """Every way in which the store contradicts itself; empty if it is sound. Reads everything once or twice."""
@@ -268,8 +277,11 @@ class Store:
             return
         self._closed = True
         try:
-            self._snapshot_if_worthwhile()
+            if self._lock is not None:
+                self._keywords.keep_in_step(self._database)
+                self._snapshots.write_if_worthwhile()
         finally:
+            self._mirror.close()
             self._database.close()
             if self._lock is not None:
                 self._lock.release()
@@ -285,15 +297,3 @@ class Store:
     def _first(self, condition: str, value: str) -> StoredItem | None:
         with self._database.reading() as connection:
             return reading.item_where(connection, condition, value, self._path)
-
-    def _snapshot_if_worthwhile(self) -> None:
-        """A snapshot is a convenience: if it cannot be written, the store is as sound without."""
-        if self._lock is None:
-            return
-        try:
-            with self._database.reading() as connection:
-                worthwhile = reading.changes_since(connection, mark_of(connection)) >= CHANGES_WORTH_A_SNAPSHOT
-            if worthwhile:
-                self.snapshot()
-        except CommonspaceError as error:
-            _log.warning("No snapshot was written on closing: %s", error)

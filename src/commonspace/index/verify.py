@@ -12,6 +12,8 @@ from commonspace.core.errors import CorruptStore
 from commonspace.index.checks import UNIT_TOLERANCE
 from commonspace.index.columns import segment_chunks
 from commonspace.index.database import Database
+from commonspace.index.flat import FlatIndex
+from commonspace.index.lasting import Lasting
 from commonspace.index.resident import MakeIndex, Resident
 from commonspace.index.rows import SELECT_ITEMS, SELECT_SEGMENTS, checksum, read_item, read_segment
 from commonspace.index.snapshot import MAX_HEADER_BYTES, mark_of, read_snapshot, snapshot_path
@@ -27,7 +29,7 @@ _UNSEARCHABLE = "SELECT count(*) FROM passages WHERE id NOT IN (SELECT id FROM w
 _STRAY_WORDS = "SELECT count(*) FROM words_docsize WHERE id NOT IN (SELECT id FROM passages)"
 
 
-def faults(database: Database, path: Path, dimension: int, make_index: MakeIndex) -> Iterator[str]:
+def faults(database: Database, path: Path, dimension: int, make_index: MakeIndex | None) -> Iterator[str]:
     """Every fault of a store, in sentences."""
     checks: tuple[Callable[[sqlite3.Connection], Iterator[str]], ...] = (
         _page_faults,
@@ -96,7 +98,9 @@ def _vector_faults(connection: sqlite3.Connection, dimension: int) -> Iterator[s
             yield f"segment {segment}: its vector has length {length:.6g}, not one"
 
 
-def _index_faults(connection: sqlite3.Connection, folder: Path, dimension: int, make_index: MakeIndex) -> Iterator[str]:
+def _index_faults(
+    connection: sqlite3.Connection, folder: Path, dimension: int, make_index: MakeIndex | None
+) -> Iterator[str]:
     """Whether the snapshot is whole, and gives with what is replayed exactly the database's vectors.
 
     A missing or outdated one is no fault: it is ignored.
@@ -104,8 +108,10 @@ def _index_faults(connection: sqlite3.Connection, folder: Path, dimension: int, 
     mark = mark_of(connection)
     path = snapshot_path(folder)
     claimed = mark is not None and path.exists() and mark.token.encode("ascii") in _head(path)
-    if mark is not None and claimed and read_snapshot(folder, mark, lambda *_: None, dimension) is None:
+    if mark is not None and claimed and read_snapshot(folder, mark, dimension) is None:
         yield f"snapshot {path.name}: damaged; it is ignored, so delete it"
+    if make_index is not None and isinstance(make_index(dimension), Lasting):
+        make_index = FlatIndex  # rows that are kept elsewhere are no part of the store
     resident = Resident(folder, dimension, make_index)
     resident.catch_up(connection)
     count = 0

@@ -9,7 +9,7 @@ from commonspace.index.records import Entry
 from commonspace.index.rows import item_row, segment_row
 from commonspace.index.schema import number, set_about
 
-__all__ = ["delete_items", "insert_entries", "prune_removals", "set_modified"]
+__all__ = ["count_change", "delete_items", "insert_entries", "prune_removals", "set_modified"]
 
 _INSERT_ITEM = """
 INSERT INTO items (
@@ -68,7 +68,7 @@ def delete_items(connection: sqlite3.Connection, ids: Iterable[str]) -> int:
 
 def set_modified(connection: sqlite3.Connection, times: Mapping[str, int]) -> None:
     """Remember new times of change (nanoseconds by id) of items whose content is as it was."""
-    _next_sequence(connection)
+    set_about(connection, "touched", _next_sequence(connection))
     connection.executemany("UPDATE items SET modified_ns = ? WHERE id = ?", ((ns, item) for item, ns in times.items()))
 
 
@@ -76,6 +76,11 @@ def prune_removals(connection: sqlite3.Connection, sequence: int) -> None:
     """Forget removals up to ``sequence``: who knows an older state must load a snapshot or rebuild."""
     connection.execute("DELETE FROM removals WHERE sequence <= ?", (sequence,))
     set_about(connection, "horizon", sequence)
+
+
+def count_change(connection: sqlite3.Connection) -> None:
+    """Let every reader look again, though no item changed."""
+    _next_sequence(connection)
 
 
 def _next_sequence(connection: sqlite3.Connection) -> int:

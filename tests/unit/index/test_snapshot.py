@@ -9,7 +9,7 @@ import pytest
 
 from commonspace.core.errors import StoreError
 from commonspace.index import resident, snapshot
-from commonspace.index.columns import CHUNK_ROWS
+from commonspace.index.columns import CHUNK_ROWS, segment_chunks
 from commonspace.index.exact import ExactIndex
 from commonspace.index.records import Entry
 from commonspace.index.schema import DATABASE_NAME
@@ -47,7 +47,7 @@ def test_opening_reads_the_snapshot_and_only_the_rest_from_the_database(
         store.put(late)
         store.remove([entries.pop(0).item.id])
     read: list[int] = []
-    real = resident.segment_chunks
+    real = segment_chunks
 
     def counted(*arguments: object) -> object:
         for columns, rows in real(*arguments):  # type: ignore[arg-type]
@@ -105,7 +105,9 @@ def test_the_damage_test_can_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     class Agreeable:
         """A digest that equals anything."""
 
-        def __init__(self, *_: object) -> None: ...
+        AUTO = 0
+
+        def __init__(self, *_: object, **__: object) -> None: ...
 
         def update(self, _: bytes) -> None: ...
 
@@ -223,7 +225,7 @@ def test_a_snapshot_of_an_unchanged_store_is_not_written_again(tmp_path: Path) -
 
 
 def test_closing_writes_one_when_there_is_much_to_replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("commonspace.index.store.CHANGES_WORTH_A_SNAPSHOT", 10)
+    monkeypatch.setattr("commonspace.index.snapshots.CHANGES_WORTH_A_SNAPSHOT", 10)
     with Store.create(tmp_path / "s", SPACE) as store:
         store.put([entry("file:///a", 9)])
     assert not snapshot_path(tmp_path / "s").exists()
@@ -239,7 +241,7 @@ def test_closing_writes_one_when_there_is_much_to_replay(tmp_path: Path, monkeyp
 def test_a_snapshot_that_cannot_be_written_does_not_keep_a_store_from_closing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("commonspace.index.store.CHANGES_WORTH_A_SNAPSHOT", 1)
+    monkeypatch.setattr("commonspace.index.snapshots.CHANGES_WORTH_A_SNAPSHOT", 1)
     store = Store.create(tmp_path / "s", SPACE)
     store.put([entry("file:///a")])
     (tmp_path / "s" / "index").write_bytes(b"a file where the folder should be")
