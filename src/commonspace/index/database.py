@@ -12,6 +12,7 @@ from urllib.parse import quote
 from commonspace.core.errors import StoreError
 from commonspace.index.faults import reported
 from commonspace.index.schema import DATABASE_NAME
+from commonspace.index.sql_functions import add_functions
 
 __all__ = ["Database"]
 
@@ -121,6 +122,7 @@ def _connect(folder: Path, *, writable: bool) -> sqlite3.Connection:
     try:
         for pragma in (*_PRAGMAS, _WRITER_CACHE if writable else "query_only = ON"):
             connection.execute(f"PRAGMA {pragma}")
+        add_functions(connection)
     except BaseException:
         connection.close()
         raise

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from commonspace.core.modality import Modality
+from commonspace.index.filter_sql import Clause, clause_of
+from commonspace.index.filters import Filter, check_filter
 from commonspace.index.records import Entry, SegmentHit, StoredItem
 from commonspace.index.rows import (
     NUM_ITEM_COLUMNS,
@@ -29,6 +31,7 @@ __all__ = [
     "item_where",
     "page_of_items",
     "prefix_bounds",
+    "wanted_of",
 ]
 
 PAGE_ITEMS = 512
@@ -64,20 +67,31 @@ def entry_of(connection: sqlite3.Connection, item: StoredItem, dimension: int, p
 
 
 def page_of_items(
-    connection: sqlite3.Connection, after: str, bounds: tuple[str, str | None], modality: Modality | None, path: Path
+    connection: sqlite3.Connection, after: str, bounds: tuple[str, str | None], wanted: Sequence[Clause], path: Path
 ) -> list[StoredItem]:
-    """Up to ``PAGE_ITEMS`` items by uri, beyond ``after`` and within ``bounds`` (from, up to)."""
+    """Up to ``PAGE_ITEMS`` items by uri, beyond ``after`` and within ``bounds`` (from, up to), all ``wanted`` true."""
     low, high = bounds
     conditions = ["uri > ?", "uri >= ?"]
     values: list[SqlValue] = [after, low]
     if high is not None:
         conditions.append("uri < ?")
         values.append(high)
-    if modality is not None:
-        conditions.append("+modality = ?")
-        values.append(modality.value)
+    for clause in wanted:
+        conditions.append(clause.text)
+        values += clause.values
     query = f"{SELECT_ITEMS} WHERE {' AND '.join(conditions)} ORDER BY uri LIMIT {PAGE_ITEMS}"
     return [read_item(row, path) for row in connection.execute(query, values)]
+
+
+def wanted_of(modality: Modality | None, where: Filter | None) -> list[Clause]:
+    """What must be true of the items that are wanted.
+
+    Raises:
+        UsageError: the filter makes no sense.
+    """
+    check_filter(where)
+    of_modality = [] if modality is None else [Clause(text="+modality = ?", values=(modality.value,))]
+    return [*of_modality, *([] if where is None else [clause_of(where)])]
 
 
 def counts_of(connection: sqlite3.Connection, path: Path) -> dict[Modality, int]:
