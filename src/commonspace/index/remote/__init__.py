@@ -1,0 +1,1 @@
+"""Networked stores of vectors behind the house's index: Milvus, PostgreSQL with pgvector, LanceDB, Qdrant."""
