@@ -25,6 +25,8 @@ def candidates(vectors: Vectors) -> Iterator[Bank]:
     for sharpness in (10.0, 20.0, 40.0):
         for strength in (0.5, 1.0):
             yield Bank(vectors=vectors, estimator=Estimator.SOFTMAX, strength=strength, sharpness=sharpness)
+    for strength in (0.5, 1.0):
+        yield Bank(vectors=vectors, estimator=Estimator.MEAN, strength=strength)
 
 
 def choose_bank(tower: Modality, sides: Sides, vectors: Vectors, *, seed: int) -> Bank | None:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from commonspace.core.modality import Modality
 from commonspace.core.vectors import Vectors
@@ -12,14 +11,13 @@ from commonspace.retrieve.calibration import Calibration, Direction, Pair
 from commonspace.retrieve.hubness import Bank
 from commonspace.retrieve.labelled import Labelled, Matched, matched
 from commonspace.retrieve.logistic import Logistic, fit_logistic
-from commonspace.retrieve.reliability import expected_calibration_error
+from commonspace.retrieve.shown import shown
 
-__all__ = ["DEFAULT_PRIOR", "fit_calibration", "good_from"]
+__all__ = ["DEFAULT_PRIOR", "LIFT", "fit_calibration", "good_from"]
 
 DEFAULT_PRIOR = 0.02
 """One relevant item in fifty: every direction is stated for the same collection, so they can be compared."""
 MOST_NEGATIVES = 2_000_000
-SHOWN = 10
 LIFT = 5.0
 """What is this many times likelier than an item drawn blindly is a good match in every direction: nobody is told that a
 right answer is none because captions, which the fit saw, resemble their pictures more than questions do."""
@@ -98,25 +96,7 @@ def _error(parts: list[Matched], prior: float) -> float | None:
     for here, there in (parts, parts[::-1]):
         try:
             logistic = _fitted(here, prior)
-            errors.append(_shown_error(there, logistic, prior))
+            errors.append(shown(there, prior).error(logistic))
         except ValueError:  # a half without a right or a wrong pair says nothing
             return None
     return float(np.mean(errors))
-
-
-def _shown_error(pairs: Matched, logistic: Logistic, prior: float) -> float:
-    weights = _weights(pairs, prior)
-    scores = np.where(pairs.counted, pairs.scores, -np.inf)
-    first = np.argsort(-scores, axis=1, kind="stable")[:, :SHOWN]
-    shown = np.take_along_axis(pairs.counted, first, 1)
-    said = logistic.probability(np.take_along_axis(pairs.scores, first, 1)[shown])
-    so = np.take_along_axis(pairs.relevant, first, 1)[shown]
-    return expected_calibration_error(said, so, weights=np.take_along_axis(weights, first, 1)[shown])
-
-
-def _weights(pairs: Matched, prior: float) -> NDArray[np.float64]:
-    """What each pair weighs so that a share ``prior`` of all is relevant."""
-    right, wrong = pairs.counted & pairs.relevant, pairs.counted & ~pairs.relevant
-    if not right.any() or not wrong.any():
-        raise ValueError("a right and a wrong pair are needed")
-    return np.asarray(np.where(right, prior / right.sum(), (1.0 - prior) / wrong.sum()), np.float64)

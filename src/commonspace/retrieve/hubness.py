@@ -1,9 +1,10 @@
 """What every query finds says little: an item's bias, from its likeness to a bank of typical queries.
 
-Taken off an item's scores (``q.d - b``) it makes room for items that only some queries find. Two estimators:
+Taken off an item's scores (``q.d - b``) it makes room for items that only some queries find. Three estimators:
 nearest-neighbour normalisation (NNN, Chowdhury et al. 2024): strength times the mean of the ``k`` highest likenesses
 to the bank; inverted softmax (Smith et al. 2017; QB-Norm, Bogolyubov et al. 2022): the log of the mean of
-exp(sharpness times likeness), over the sharpness, times the strength.
+exp(sharpness times likeness), over the sharpness, times the strength; query-mean centring: strength times the mean of
+all likenesses, which puts the mean query at zero, for each tower by itself.
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ class Estimator(StrEnum):
 
     NEAREST = "nearest"
     SOFTMAX = "softmax"
+    MEAN = "mean"
 
 
 @final
@@ -65,7 +67,9 @@ class Bank:
         return biases
 
     def _estimated(self, likenesses: NDArray[np.float32]) -> NDArray[np.float64]:
-        if self.estimator is Estimator.NEAREST:
+        if self.estimator is Estimator.MEAN:
+            means = likenesses.mean(axis=1, dtype=np.float64)
+        elif self.estimator is Estimator.NEAREST:
             num = min(self.k, likenesses.shape[1])
             highest = np.partition(likenesses, -num, axis=1)[:, -num:]
             means = np.sort(highest, axis=1).mean(axis=1, dtype=np.float64)

@@ -52,6 +52,14 @@ def test_softmax_ranks_as_the_papers_loop_does(beta: float) -> None:
         np.testing.assert_allclose(corrected, expected, atol=3e-6)
 
 
+def test_centring_puts_the_mean_query_at_zero_for_every_item() -> None:
+    bank, items = rows(30, 1), rows(40, 2)
+
+    biases = Bank(vectors=bank, estimator=Estimator.MEAN, strength=1.0).bias(items)
+
+    np.testing.assert_allclose((bank @ items.T - biases).mean(axis=0), 0.0, atol=2e-6)
+
+
 @pytest.mark.parametrize("estimator", Estimator)
 def test_an_items_bias_is_the_same_in_any_company_and_within_one(estimator: Estimator) -> None:
     bank = Bank(vectors=rows(30, 1), estimator=estimator, strength=1.0, k=8)

@@ -14,8 +14,8 @@ from commonspace.retrieve.calibration import Calibration, Direction
 from commonspace.retrieve.hubness import Bank, Estimator
 from commonspace.retrieve.judge import Judge, Judging
 from commonspace.retrieve.logistic import Logistic
-from commonspace.retrieve.search import search
 from tests.fakes import FAKE_SPACE
+from tests.unit.retrieve.asking import found
 
 DIMENSION = FAKE_SPACE.dimension
 TEXT, IMAGE, AUDIO, VIDEO = Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.VIDEO
@@ -84,21 +84,21 @@ def test_a_mixed_list_is_that_of_a_loop_over_every_segment(
     store: Store, entries: list[Entry], seed: int, weights: dict[Modality, float]
 ) -> None:
     query = rows(1, seed)
-    judge = Judging(calibration=calibration({IMAGE: 0.9}), weights=weights).of(TEXT)
+    judging = Judging(calibration=calibration({IMAGE: 0.9}), weights=weights)
+    judge = judging.of(TEXT)
     assert judge is not None
 
-    hits = search(store, query, k=15, judge=judge)
+    hits = found(store, query, judging, k=15)
 
     expected = slow(entries, query, judge)[:15]
     assert [hit.name for hit in hits] == [name for name, _, _ in expected]
-    np.testing.assert_allclose([hit.probability for hit in hits], [said for _, said, _ in expected], atol=1e-6)
+    said = np.array([hit.probability for hit in hits], np.float64)
+    np.testing.assert_allclose(said, np.array([probability for _, probability, _ in expected]), atol=1e-6)
     assert [hit.rank for hit in hits] == list(range(1, 16))
 
 
 def test_a_hit_is_good_from_its_own_directions_threshold_on(store: Store) -> None:
-    judge = Judging(calibration=calibration()).of(TEXT)
-
-    hits = search(store, rows(1, 7), k=120, judge=judge)
+    hits = found(store, rows(1, 7), Judging(calibration=calibration()), k=120)
 
     for hit in hits:
         assert hit.probability is not None
@@ -109,7 +109,7 @@ def test_a_hit_is_good_from_its_own_directions_threshold_on(store: Store) -> Non
 
 
 def test_inside_one_modality_the_order_is_by_score(store: Store) -> None:
-    hits = search(store, rows(1, 8), k=30, modalities={IMAGE}, judge=Judging(calibration=calibration()).of(TEXT))
+    hits = found(store, rows(1, 8), Judging(calibration=calibration()), k=30, modality=IMAGE)
 
     scores = [hit.score for hit in hits]
     assert len(scores) == 30
@@ -119,7 +119,7 @@ def test_inside_one_modality_the_order_is_by_score(store: Store) -> None:
 def test_words_that_are_said_in_a_sound_are_told_apart_from_the_sound(store: Store, entries: list[Entry]) -> None:
     spoken = next(each for each in entries if each.item.modality is AUDIO and len(each.segments) == 2)
 
-    (hit,) = search(store, spoken.vectors[1:], k=1, judge=Judging(calibration=calibration()).of(TEXT))
+    (hit,) = found(store, spoken.vectors[1:], Judging(calibration=calibration()), k=1)
 
     assert hit.name == spoken.item.name
     assert hit.is_speech
@@ -128,7 +128,7 @@ def test_words_that_are_said_in_a_sound_are_told_apart_from_the_sound(store: Sto
 def test_a_weight_of_zero_puts_a_modality_last(store: Store) -> None:
     judging = Judging(calibration=calibration())
 
-    hits = search(store, rows(1, 9), k=120, judge=judging.of(TEXT, {TEXT: 0.0}))
+    hits = found(store, rows(1, 9), judging, k=120, weights={TEXT: 0.0})
 
     assert {hit.modality for hit in hits[-30:]} == {TEXT}
 

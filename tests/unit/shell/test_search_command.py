@@ -100,10 +100,6 @@ def test_a_missing_file_is_said_so(run: Run) -> None:
     assert (result.exit_code, "error: nope.jpg is not a file." in result.stderr) == (1, True)
 
 
-def test_two_queries_are_one_too_many(run: Run, dog: Path) -> None:
-    assert "Several queries" in run("search", "dog", "--image", dog, "--store", "media.cs").stderr
-
-
 def test_no_query_is_an_error(run: Run) -> None:
     result = run("search", "--store", "media.cs")
 

@@ -5,12 +5,27 @@ from typing import Annotated, Any, Final, Self, final
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from commonspace.core.modality import Modality
+from commonspace.index.filter_text import LONGEST_FILTER
+from commonspace.retrieve.group import Group
+from commonspace.retrieve.hit import Fold
+from commonspace.retrieve.ranking import Options
 from commonspace.shell.api.choices import one_of
 from commonspace.shell.api.store_models import EXAMPLE_ITEM, EXAMPLE_SPACE, KEY_PATTERN, Scalar, Wish
 
-__all__ = ["MOST_HITS", "Composed", "HitAnswer", "QueryAnswer", "QueryPart", "SearchAnswer", "SearchWish"]
+__all__ = [
+    "DEEPEST",
+    "MOST_HITS",
+    "Composed",
+    "FoldedAnswer",
+    "HitAnswer",
+    "QueryAnswer",
+    "QueryPart",
+    "SearchAnswer",
+    "SearchWish",
+]
 
 MOST_HITS: Final = 1000
+DEEPEST: Final = 10_000
 MOST_PARTS: Final = 32
 CONTENTS: Final = ("text", "image", "audio", "video", "item")
 
@@ -42,7 +57,7 @@ class QueryPart(Wish):
 
 @final
 class Composed(Wish):
-    """Parts whose vectors are added up by their weights; below zero leads away."""
+    """Parts that add up by their weights; a weight below zero says what is not wanted."""
 
     parts: Annotated[list[QueryPart], Field(min_length=1, max_length=MOST_PARTS)]
 
@@ -59,6 +74,32 @@ class SearchWish(Wish):
     modality: Modality | None = None
     min_probability: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False, strict=True)] = None
     weights: dict[Modality, Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]] | None = None
+    offset: Annotated[int, Field(ge=0, le=DEEPEST, strict=True)] = 0
+    where: Annotated[
+        str | None, Field(max_length=LONGEST_FILTER, description="A filter, such as `price < 50`.", examples=[None])
+    ] = None
+    group: Group = Group.ITEM
+    diversity: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)] = 0.0
+    fold: Annotated[float | None, Field(gt=0, le=1, allow_inf_nan=False, strict=True)] = None
+    keywords: Annotated[bool | None, Field(strict=True)] = None
+    explain: Annotated[bool, Field(strict=True)] = False
+
+    def options(self) -> Options:
+        """How to answer, as the library takes it."""
+        weights: dict[Modality | str, float] = dict((self.weights or {}).items())
+        return {
+            "k": self.k,
+            "offset": self.offset,
+            "modality": self.modality,
+            "where": self.where,
+            "weights": weights,
+            "min_probability": self.min_probability,
+            "group": self.group,
+            "diversity": self.diversity,
+            "fold": self.fold,
+            "keywords": self.keywords,
+            "explain": self.explain,
+        }
 
     model_config = ConfigDict(
         extra="forbid",
@@ -66,6 +107,7 @@ class SearchWish(Wish):
             "examples": [
                 {"query": "a dog barks in the rain", "k": 3},
                 {"query": {"parts": [{"text": "at night"}, {"item": "photo-17", "weight": 0.5}]}, "modality": "image"},
+                {"query": "a red car", "where": "price < 50", "diversity": 0.3, "fold": 0.95, "explain": True},
             ]
         },
     )
@@ -78,6 +120,19 @@ class QueryAnswer(BaseModel):
     modality: Annotated[Modality, Field(examples=["text"])]
     num_parts: Annotated[int, Field(examples=[1])]
     notes: Annotated[list[str], Field(examples=[[]])]
+
+
+@final
+class FoldedAnswer(BaseModel):
+    """An item that is listed under a hit; ``likeness`` is its cosine to it, null for parts of one parent."""
+
+    why: Annotated[Fold, Field(examples=["near duplicate"])]
+    id: Annotated[str, Field(examples=[EXAMPLE_ITEM["id"]])]
+    uri: Annotated[str, Field(examples=[EXAMPLE_ITEM["uri"]])]
+    name: Annotated[str, Field(examples=[EXAMPLE_ITEM["name"]])]
+    modality: Annotated[Modality, Field(examples=["image"])]
+    score: Annotated[float, Field(examples=[0.4213])]
+    likeness: Annotated[float | None, Field(examples=[0.97])]
 
 
 @final
@@ -97,7 +152,15 @@ class HitAnswer(BaseModel):
         dict[str, Any] | None,
         Field(description="The best part: its modality, and times, page or characters.", examples=[None]),
     ]
+    segments: Annotated[
+        list[dict[str, Any]], Field(description="The best parts, best first, each with its score.", examples=[[]])
+    ]
+    folded: list[FoldedAnswer]
     metadata: Annotated[dict[str, Scalar], Field(examples=[{"album": "Norway"}])]
+    explanation: Annotated[
+        dict[str, Any] | None,
+        Field(description="What every part contributed, where `explain` asks for it.", examples=[None]),
+    ] = None
 
 
 @final

@@ -2,30 +2,35 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Final, final
 
 import anyio.to_thread
 import orjson
 from fastapi import Request
 
+from commonspace.apps.asking import content_part
 from commonspace.apps.collection import Collection
-from commonspace.apps.composing import Part, composed
 from commonspace.core.errors import NotFound, UsageError
 from commonspace.core.modality import Modality
 from commonspace.core.space import Space
 from commonspace.encode.embedder import Embedding
+from commonspace.index.filter_text import LONGEST_FILTER
 from commonspace.ingest.source import source_of
+from commonspace.retrieve.asked import Asked, AskedPart
+from commonspace.retrieve.group import Group
 from commonspace.retrieve.hit import Hit
 from commonspace.serve.folders import Folders
 from commonspace.serve.uploads import named_uri
 from commonspace.shell.api.bodies import checked, files_of, form_of, json_of, media_of, plain_text
 from commonspace.shell.api.parts import Wanted
 from commonspace.shell.api.running import Embedded, backend_of, embed_wishes, fail_first
-from commonspace.shell.api.search_models import MOST_HITS, QueryPart, SearchWish
+from commonspace.shell.api.search_models import DEEPEST, MOST_HITS, QueryPart, SearchWish
 from commonspace.shell.api.terms import caller_of, terms_of
 
 __all__ = ["SEARCH_FORM", "form_search", "json_search", "shown_hit"]
+
+PLAIN: Final = ("modality", "where", "group")
+SAID_IN_JSON: Final = ("k", "min_probability", "offset", "diversity", "fold", "keywords", "explain")
 
 SEARCH_FORM: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -37,6 +42,13 @@ SEARCH_FORM: Final[Mapping[str, Any]] = {
         "modality": {"type": "string", "enum": [modality.value for modality in Modality]},
         "min_probability": {"type": "number", "minimum": 0, "maximum": 1},
         "weights": {"type": "string", "description": 'A JSON object such as {"audio": 0.5}.'},
+        "offset": {"type": "integer", "minimum": 0, "maximum": DEEPEST, "default": 0},
+        "where": {"type": "string", "maxLength": LONGEST_FILTER, "description": "A filter, such as `price < 50`."},
+        "group": {"type": "string", "enum": [group.value for group in Group]},
+        "diversity": {"type": "number", "minimum": 0, "maximum": 1},
+        "fold": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        "keywords": {"type": "boolean"},
+        "explain": {"type": "boolean"},
     },
 }
 
@@ -69,8 +81,8 @@ async def form_search(request: Request, name: str) -> dict[str, Any]:
         CommonspaceError: the file cannot be embedded, or there is no such store.
     """
     async with form_of(request, max_files=1) as form:
-        fields: dict[str, Any] = {"modality": form["modality"]} if "modality" in form else {}
-        fields |= {key: _number(form[key]) for key in ("k", "min_probability") if key in form}
+        fields: dict[str, Any] = {key: form[key] for key in PLAIN if key in form}
+        fields |= {key: _number(form[key]) for key in SAID_IN_JSON if key in form}
         if "weights" in form:
             fields["weights"] = _object(form["weights"])
         files = files_of(form, "file")
@@ -90,16 +102,14 @@ async def form_search(request: Request, name: str) -> dict[str, Any]:
 async def _search(request: Request, name: str, wish: SearchWish, parts: Sequence[_Sought]) -> dict[str, Any]:
     backend, tenant = backend_of(request), caller_of(request).tenant
     await anyio.to_thread.run_sync(backend.stores.about, tenant, name)
-    wishes = [[part.wanted] for part in parts if part.wanted is not None]
+    wishes = [[part.wanted.to_ask()] for part in parts if part.wanted is not None]
     answers = await embed_wishes(request, wishes, terms_of(request), None) if wishes else []
     embedded = fail_first(request, answers, "query.parts")
-    weights: dict[Modality | str, float] = dict((wish.weights or {}).items())
 
     def look() -> tuple[Embedding, list[Hit]]:
         with backend.stores.use(tenant, name) as collection:
-            whole = composed(_parts(collection, parts, iter(embedded)))
-            find = partial(collection.find, k=wish.k, modality=wish.modality)
-            return whole, find(whole, min_probability=wish.min_probability, weights=weights)
+            asked = Asked(parts=tuple(_parts(collection, parts, iter(embedded))))
+            return asked.embedding, collection.find(asked, **wish.options())
 
     whole, hits = await anyio.to_thread.run_sync(look)
     return {
@@ -109,23 +119,25 @@ async def _search(request: Request, name: str, wish: SearchWish, parts: Sequence
     }
 
 
-def _parts(collection: Collection, parts: Sequence[_Sought], embedded: Iterator[Embedded]) -> list[Part]:
+def _parts(collection: Collection, parts: Sequence[_Sought], embedded: Iterator[Embedded]) -> list[AskedPart]:
     """The parts with their vectors: from the engine, or from the store."""
     found = []
     for part in parts:
         if part.wanted is None:
-            embedding = _stored(collection, part.item)
+            found.append(_stored(collection, part))
         else:
-            answer = next(embedded)
+            answer, source = next(embedded), part.wanted.source
             modality = Modality(answer.modality)
             embedding = Embedding(vector=answer.vector, modality=modality, notes=answer.notes)
-        found.append(Part(embedding=embedding, weight=part.weight))
+            content = source.origin if isinstance(source.origin, str) else None
+            found.append(content_part(content, embedding, part.weight))
     return found
 
 
 def shown_hit(hit: Hit, places: Folders) -> dict[str, Any]:
     """A hit as on the command line, but with no place on the server in it."""
-    return replace(hit, uri=places.shown(hit.uri)).to_dict()
+    folded = tuple(replace(each, uri=places.shown(each.uri)) for each in hit.folded)
+    return replace(hit, uri=places.shown(hit.uri), folded=folded).to_dict()
 
 
 def _space(space: Space) -> dict[str, Any]:
@@ -148,11 +160,13 @@ def _sought(part: QueryPart) -> _Sought:
     )
 
 
-def _stored(collection: Collection, name: str) -> Embedding:
-    item = collection.item(named_uri(name)) or collection.item(name)
-    found = item and collection.embedding(item.id)
+def _stored(collection: Collection, part: _Sought) -> AskedPart:
+    item = collection.item(named_uri(part.item)) or collection.item(part.item)
+    found = item and collection.part(item.id, part.weight)
     if not found:
-        raise NotFound(f"There is no item '{name}' in this store.", fix="Search with an id that the items' list shows.")
+        raise NotFound(
+            f"There is no item '{part.item}' in this store.", fix="Search with an id that the items' list shows."
+        )
     return found
 
 

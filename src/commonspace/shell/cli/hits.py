@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from commonspace.retrieve.hit import Hit
 
-__all__ = ["hits_table"]
+__all__ = ["hits_table", "under_hit"]
 
 QUOTE_CHARS = 120
 SEEN = (Modality.IMAGE, Modality.VIDEO)
@@ -45,6 +45,14 @@ def hits_table(hits: "Sequence[Hit]", out: "Console", *, thumbnails: bool | None
             cells.append(draw(hit) if hit.modality in SEEN else "")
         table.add_row(*cells, style="dim" if hit.good is False else None)
     return table
+
+
+def under_hit(hit: "Hit") -> list[str]:
+    """What is listed under a hit: more moments of it, what is folded there, and how it came by its place."""
+    lines = [f"also {where}" for where in filter(None, (span_words(part.span) for part in hit.segments[1:]))]
+    lines += [f"{folded.why.value}: {printable(folded.name)} ({folded.score:.3f})" for folded in hit.folded]
+    lines += [] if hit.explanation is None else hit.explanation.lines()
+    return [f"{hit.rank}  {printable(line)}" for line in lines]
 
 
 def _probability(hit: "Hit") -> str:

@@ -3,21 +3,24 @@
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, final
 
 from commonspace.core.errors import ItemError, UsageError
-from commonspace.core.item import Metadata, Span
+from commonspace.core.item import Metadata
 from commonspace.core.modality import Modality
-from commonspace.retrieve.hit import Hit, Segment
+from commonspace.index.filter_text import text_of
+from commonspace.retrieve.hit import Hit
+from commonspace.retrieve.query import Query
+from commonspace.retrieve.ranking import Options
 from commonspace.shell.client.about import document_of
+from commonspace.shell.client.hits import hit_of
 from commonspace.shell.client.message import Call
 from commonspace.shell.client.packing import Bounds, packs
 from commonspace.shell.client.parts import Part, draft, read_file
 from commonspace.shell.client.steps import Flow, Until, Work, ask, together
 
-__all__ = ["Entry", "Kept", "Near", "Sought", "add", "search"]
+__all__ = ["Entry", "Kept", "Near", "add", "search"]
 
 MEDIA: Final = {Modality.IMAGE: "image_url", Modality.VIDEO: "video_url"}
 
@@ -48,22 +51,11 @@ class Kept:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Near:
-    """One part of a composed query: an item, or one of the store by its id; a weight below zero leads away from it."""
+    """One part of a composed query: an item, or one of the store by its id; a weight below zero is not wanted."""
 
     item: object = None
     stored: str | None = None
     weight: float = 1.0
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sought:
-    """What is looked for, and how much of it. ``query`` is an item, or several parts (``Near``) that are added up."""
-
-    query: object
-    k: int
-    modality: Modality | str | None
-    min_probability: float | None
 
 
 def add(store: str, items: Sequence[object], bounds: Bounds, until: Until) -> Flow[tuple[Kept, ...]]:
@@ -80,14 +72,11 @@ def add(store: str, items: Sequence[object], bounds: Bounds, until: Until) -> Fl
     return tuple(each for pack in kept for each in pack)
 
 
-def search(store: str, sought: Sought, until: Until) -> Flow[list[Hit]]:
+def search(store: str, query: object, options: Options, until: Until) -> Flow[list[Hit]]:
     """The items of a store nearest to a query, best first."""
-    query = yield Work(do=partial(_query, sought.query))
-    document = {"query": query, "k": sought.k}
-    document |= {"modality": str(sought.modality)} if sought.modality is not None else {}
-    document |= {"min_probability": sought.min_probability} if sought.min_probability is not None else {}
+    document = yield Work(do=lambda: {"query": _query(query), **_said(options)})
     reply = yield from ask(Call(method="POST", path=f"/v1/stores/{store}/search", document=document), until)
-    return [_hit(each) for each in document_of(reply, until).get("hits") or ()]
+    return [hit_of(each) for each in document_of(reply, until).get("hits") or ()]
 
 
 def _add(entries: Sequence[Entry], store: str, until: Until) -> Flow[list[Kept]]:
@@ -124,9 +113,22 @@ def _content(item: object) -> dict[str, str]:
     return {"data": _data(part)}
 
 
+def _said(options: Options) -> dict[str, Any]:
+    """The options that were given, as JSON holds them."""
+    said: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    where, weights = options.get("where"), options.get("weights")
+    if where is not None:
+        said["where"] = where if isinstance(where, str) else text_of(where)
+    if weights:
+        said["weights"] = {str(modality): weight for modality, weight in weights.items()}
+    return said | {name: str(said[name]) for name in ("modality", "group") if name in said}
+
+
 def _query(query: object) -> str | dict[str, Any]:
     if isinstance(query, str):
         return query
+    if isinstance(query, Query):
+        return {"parts": [_near(Near(item=part.content, stored=part.item, weight=part.weight)) for part in query.parts]}
     several = isinstance(query, Sequence) and not isinstance(query, bytes | bytearray | memoryview)
     parts = query if isinstance(query, Sequence) and several else [query]
     return {"parts": [_near(part if isinstance(part, Near) else Near(item=part)) for part in parts]}
@@ -159,25 +161,3 @@ def _kept(told: Mapping[str, Any]) -> Kept:
         error=ItemError(error["code"], error["cause"], fix=error["fix"]) if error else None,
         notes=tuple(told.get("notes") or ()),
     )
-
-
-def _hit(told: Mapping[str, Any]) -> Hit:
-    segment = told.get("segment")
-    return Hit(
-        rank=told["rank"],
-        id=told["id"],
-        uri=told["uri"],
-        name=told["name"],
-        modality=Modality(told["modality"]),
-        media_type=told["media_type"],
-        score=told["score"],
-        segment=_segment(segment) if segment else None,
-        metadata=dict(told.get("metadata") or {}),
-        probability=told.get("probability"),
-        good=told.get("good"),
-    )
-
-
-def _segment(told: Mapping[str, Any]) -> Segment:
-    where = {name: told[name] for name in Span.__dataclass_fields__ if name in told}
-    return Segment(modality=Modality(told["modality"]), span=Span(**where), text=told.get("text"))

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Unpack, final
 from urllib.parse import quote
 
-from commonspace.core.modality import Modality
 from commonspace.retrieve.hit import Hit
+from commonspace.retrieve.ranking import Options
 from commonspace.shell.client.about import document_of
-from commonspace.shell.client.filling import Kept, Sought, add, search
+from commonspace.shell.client.filling import Kept, add, search
 from commonspace.shell.client.jobs import Job, job_of
 from commonspace.shell.client.message import Call
 from commonspace.shell.client.packing import Bounds
@@ -74,14 +74,11 @@ class Stores:
         name: str,
         query: object,
         *,
-        k: int = 10,
-        modality: Modality | str | None = None,
-        min_probability: float | None = None,
         timeout: float = TIMEOUT_SECONDS,
+        **options: Unpack[Options],
     ) -> Hits:
-        """The items nearest to a text, a medium, or several weighted parts (a list of ``Near``), best first."""
-        sought = Sought(query=query, k=k, modality=modality, min_probability=min_probability)
-        return self._pool.run(search(quote(name, safe=""), sought, self._line.until(timeout)))
+        """The items nearest to a text, a medium or a ``Query``, best first; options as in ``Collection.search``."""
+        return self._pool.run(search(quote(name, safe=""), query, options, self._line.until(timeout)))
 
 
 @final
@@ -130,14 +127,11 @@ class AsyncStores:
         name: str,
         query: object,
         *,
-        k: int = 10,
-        modality: Modality | str | None = None,
-        min_probability: float | None = None,
         timeout: float = TIMEOUT_SECONDS,  # noqa: ASYNC109  as above
+        **options: Unpack[Options],
     ) -> Hits:
-        """The items nearest to a text, a medium, or several weighted parts (a list of ``Near``), best first."""
-        sought = Sought(query=query, k=k, modality=modality, min_probability=min_probability)
-        return await self._pool.run(search(quote(name, safe=""), sought, self._line.until(timeout)))
+        """The items nearest to a text, a medium or a ``Query``, best first; options as in ``Collection.search``."""
+        return await self._pool.run(search(quote(name, safe=""), query, options, self._line.until(timeout)))
 
 
 def _create(name: str, description: str, until: Until) -> Flow[Store]:

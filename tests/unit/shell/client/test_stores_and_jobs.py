@@ -8,6 +8,8 @@ import pytest
 
 from commonspace.core.errors import DeadlineMissed, NotFound, UsageError
 from commonspace.core.modality import Modality
+from commonspace.index.filter_text import parse_filter
+from commonspace.retrieve.query import Query
 from commonspace.shell.client import Bounds, Entry, Near
 from tests.unit.shell.client.conftest import Asking
 from tests.unit.shell.client.fake import FakeService, json
@@ -23,8 +25,34 @@ HIT = {
     "score": 0.4,
     "probability": 0.8,
     "good": True,
-    "segment": {"modality": "image", "start_seconds": 1.0, "end_seconds": 2.0},
+    "segment": {"modality": "image", "start_seconds": 1.0, "end_seconds": 2.0, "score": 0.4},
+    "segments": [{"modality": "image", "start_seconds": 1.0, "end_seconds": 2.0, "score": 0.4}],
+    "folded": [
+        {
+            "why": "near duplicate",
+            "id": "5f1c",
+            "uri": "upload:photo-18",
+            "name": "fjord-2.jpg",
+            "modality": "video",
+            "score": 0.3,
+            "likeness": 0.97,
+        }
+    ],
     "metadata": {"album": "Norway"},
+    "explanation": {
+        "parts": [{"part": "a fjord", "modality": "text", "weight": 1.0, "cosine": 0.5, "share": 1.0, "adds": 0.5}],
+        "bias": 0.1,
+        "score": 0.4,
+        "ranked_by": "probability",
+        "worth": 0.8,
+        "words": {"words": ["fjord"], "missing": [], "bm25": 1.5, "rank": 1, "adds": 2.0},
+        "unwanted": [{"part": "rain", "weight": -1.0, "likeness": 0.1, "words": [], "takes": 0.0}],
+        "log_odds": 1.386294,
+        "probability": 0.8,
+        "modality_weight": 1.0,
+        "reranked_from": None,
+        "reranker_score": None,
+    },
 }
 
 
@@ -106,6 +134,25 @@ def test_a_search_may_be_composed_of_media_items_and_words(ask: Asking, service:
             {"item": "photo-17", "weight": -0.5},
             {"text": "at night", "weight": 1.0},
         ]
+    }
+
+
+def test_a_search_says_all_that_the_library_can(ask: Asking, service: FakeService) -> None:
+    service.answers = {"POST /v1/stores/s/search": [{"hits": []}]}
+    where = parse_filter("price < 50")
+
+    query = Query("sneakers") + 0.5 * Query(PNG) - "blue" + Query.like("photo-17")
+    ask("stores.search", "s", query, where=where, weights={Modality.AUDIO: 0.5}, group="parent", fold=0.9, explain=True)
+
+    sent = service.seen[0].document
+    assert [(*part.items(),)[0][0] for part in sent["query"]["parts"]] == ["text", "image", "text", "item"]
+    assert [part["weight"] for part in sent["query"]["parts"]] == [1.0, 0.5, -1.0, 1.0]
+    assert {name: value for name, value in sent.items() if name != "query"} == {
+        "where": "price < 50",
+        "weights": {"audio": 0.5},
+        "group": "parent",
+        "fold": 0.9,
+        "explain": True,
     }
 
 
