@@ -21,7 +21,7 @@ from samples.make.soundfont import INSTRUMENTS, render_phrase
 from samples.make.sounds import RATE_HZ, cut, decode_sound, encode_sound, level, trim_silence
 from samples.make.synthesis import engine, rain, wind
 
-__all__ = ["build_demo"]
+__all__ = ["build_demo", "speech"]
 
 _HERE: Final = Path(__file__).parent
 _SIDE_PIXELS: Final = 640

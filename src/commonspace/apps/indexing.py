@@ -10,7 +10,9 @@ from pathlib import Path
 from time import monotonic
 from typing import final
 
-from commonspace.apps.entries import content_hash_of, copied, entries
+from commonspace.apps.describing import Descriptions
+from commonspace.apps.entries import content_hash_of, copied, entries, modified_ns_of
+from commonspace.apps.forgetting import forget_gone
 from commonspace.apps.paths import folder_uri, under_uri
 from commonspace.apps.progress import IndexReport, Progress
 from commonspace.apps.speech import says_speech, with_speech
@@ -19,7 +21,7 @@ from commonspace.core.modality import Modality
 from commonspace.encode.embedder import Embedder
 from commonspace.encode.prepare import Prepared
 from commonspace.encode.speech import Transcriber
-from commonspace.index.records import StoredItem
+from commonspace.index.records import Entry, StoredItem
 from commonspace.index.store import Store
 from commonspace.ingest.finding import find_sources
 from commonspace.ingest.pool import WorkerPool
@@ -35,7 +37,7 @@ UNREADABLE = frozenset({"unreadable", "vanished", "link_loop"})
 
 @dataclass(slots=True)
 class _Tally:
-    """Counts of one run, and the uris seen so far (as 64-bit ids, so that memory stays small)."""
+    """Counts of one run, the uris seen so far, those that may hold others and cannot be read, and new file times."""
 
     total: int
     added: int = 0
@@ -46,6 +48,9 @@ class _Tally:
     transcribed: int = 0
     failures: list[ItemFailure] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    unreadable: list[str] = field(default_factory=list)
+    times: dict[str, int] = field(default_factory=dict)
+    described: list[Entry] = field(default_factory=list)
     num_failed_files: int = 0
     num_told: int = 0
 
@@ -78,14 +83,26 @@ class Indexing:
         self._transcriber = transcriber
         self._within = within
         self._preparer = replace(embedder.preparer, keep_sound=transcriber is not None)
+        self._descriptions = Descriptions(rows={})
         self._started = monotonic()
 
-    def run(self, patterns: Sequence[str | Path]) -> IndexReport:
-        """Index every file that the patterns name and forget those that vanished from their folders.
+    def run(
+        self,
+        patterns: Sequence[str | Path],
+        *,
+        gone: Sequence[Path] = (),
+        snapshot: bool = True,
+        descriptions: Descriptions | None = None,
+    ) -> IndexReport:
+        """Index every file that the patterns name; forget those that vanished from their folders, and what is ``gone``.
+
+        Items get the fields that ``descriptions`` give them; where only those changed nothing is embedded.
+        ``snapshot`` writes the whole index to disk at the end, to open faster; too much after a small change.
 
         Raises:
             StoreError: the store cannot be written; what was acknowledged is kept.
         """
+        self._descriptions = descriptions or self._descriptions
         tally = _Tally(total=self._count(patterns))
         batch: list[tuple[Source, Prepared]] = []
         for source, outcome in self._pool.map(self._preparer, self._changed(patterns, tally)):
@@ -97,8 +114,13 @@ class Indexing:
                 self._keep(batch, tally)
                 batch = []
         self._keep(batch, tally)
+        self._describe(tally)
         self._forget(patterns, tally)
-        self._store.snapshot()
+        tally.removed += forget_gone(self._store, gone)
+        if tally.times:
+            self._store.touch(tally.times)
+        if snapshot:
+            self._store.snapshot()
         return IndexReport(
             added=tally.added,
             updated=tally.updated,
@@ -127,6 +149,7 @@ class Indexing:
             if isinstance(found, ItemFailure):
                 self._fail(found, tally)
                 continue
+            modified_ns = modified_ns_of(found)
             try:
                 content_hash = content_hash_of(found)
             except ItemError as error:
@@ -134,14 +157,37 @@ class Indexing:
                 continue
             known = self._store.find(found.uri)
             if known is not None and known.content_hash == content_hash and not self._unheard(known):
-                tally.unchanged += 1
+                self._hold(known, tally)
+                if modified_ns is not None and modified_ns != known.modified_ns:
+                    tally.times[known.id] = modified_ns  # the vectors stay, for the content does
                 self._say(found.name, tally)
             elif (twin := copied(self._store, found, content_hash)) is not None and not self._unheard(twin.item):
-                self._store.put([twin])
+                self._store.put(self._descriptions.applied(self._store, [twin]))
                 tally.moved += 1
                 self._say(found.name, tally)
             else:
                 yield found
+
+    def _hold(self, known: StoredItem, tally: _Tally) -> None:
+        """Count an item whose content is as it was, and give it new fields if there are any."""
+        if not self._descriptions.changes(known):
+            tally.unchanged += 1
+            return
+        tally.updated += 1
+        tally.described += self._descriptions.family(self._store, known)
+        if len(tally.described) >= BATCH_PIECES:
+            self._store.put(tally.described)
+            tally.described = []
+
+    def _describe(self, tally: _Tally) -> None:
+        """Give fields to stored items that this run did not come by; rows about nothing known are failures."""
+        for uri in self._descriptions.rows.keys() - tally.seen:
+            known = self._store.find(uri)
+            if known is not None and self._descriptions.changes(known):
+                self._hold(known, tally)
+        self._store.put(tally.described)
+        tally.described = []
+        tally.failures += self._descriptions.strangers(self._store, tally.seen)
 
     def _unheard(self, item: StoredItem) -> bool:
         """Whether speech is wanted of an item that was indexed without looking for it."""
@@ -160,7 +206,7 @@ class Indexing:
         if not batch:
             return
         known = sum(self._store.find(source.uri) is not None for source, _ in batch)
-        self._store.put(entries(self._embedder, batch))
+        self._store.put(self._descriptions.applied(self._store, entries(self._embedder, batch)))
         tally.updated += known
         tally.added += len(batch) - known
         for _, prepared in batch:
@@ -172,12 +218,14 @@ class Indexing:
         tally.failures.append(failure)
         tally.num_failed_files += 1
         known = self._store.find(failure.uri)
+        if failure.error.item_code in UNREADABLE:
+            tally.unreadable.append(failure.uri.rstrip("/") + "/")
         if known is not None and failure.error.item_code not in UNREADABLE:
             tally.removed += self._store.remove([known.id])
         self._say(failure.name, tally)
 
     def _forget(self, patterns: Sequence[str | Path], tally: _Tally) -> None:
-        """Remove what lies under an indexed folder in the store but no longer on disk."""
+        """Remove what lies under an indexed folder in the store but no longer on disk; not what cannot be looked at."""
         for pattern in patterns:
             folder = folder_uri(pattern)
             if folder is None:
@@ -185,7 +233,9 @@ class Indexing:
             gone = [
                 item.id
                 for item in self._store.items(under=folder)
-                if item.parent is None and item.uri not in tally.seen
+                if item.parent is None
+                and item.uri not in tally.seen
+                and not item.uri.startswith(tuple(tally.unreadable))
             ]
             tally.removed += self._store.remove(gone)
 

@@ -45,8 +45,8 @@ ITEM_CODES: Final[dict[str, str]] = {
 class Limits:
     """What one item may cost.
 
-    More bytes, pixels, cells or samples than allowed is refused. More seconds of sound or video, pages or
-    pictures than allowed is cut, and the item's notes say so. ``item_seconds`` is wall time without any sign of
+    More bytes, pixels, cells or samples than allowed is refused. More seconds of sound or video, pages,
+    pictures or rows than allowed is cut, and the item's notes say so. ``item_seconds`` is wall time without any sign of
     progress; ``longest_seconds`` bounds an item that does make progress (a long video).
     """
 
@@ -74,6 +74,7 @@ class Limits:
     picture_shortest_side: int = 48
 
     table_cells: int = 100_000
+    table_rows: int = 1_000
     sensor_samples: int = 10_000_000
     sensor_bytes: int = 64 * MEGABYTE
 

@@ -10,6 +10,7 @@ from blake3 import blake3
 from commonspace.core.errors import ItemError
 from commonspace.core.item import Embedded, Metadata, Piece, Span
 from commonspace.ingest.heartbeat import beat
+from commonspace.ingest.mixed_columns import columns_mixed
 from commonspace.ingest.plan import Plan
 from commonspace.ingest.text import text_pieces
 
@@ -19,6 +20,8 @@ FORM_DEPTH: Final = 4
 PICTURE_SIDE: Final = 1024
 """Pictures are kept for embedding and thumbnails, so this shorter side is enough."""
 JPEG_QUALITY: Final = 90
+MOST_BOXES: Final = 2_000
+"""Runs of words looked at on one page to see whether its columns are mixed up."""
 
 
 @final
@@ -66,17 +69,20 @@ def _read(document: Any, plan: Plan) -> PdfContents:
     pages = min(num_pages, plan.limits.document_pages)
     album = _Album(plan)
     pieces: list[Piece] = []
-    damaged = 0
+    damaged, wordless, mixed = 0, 0, 0
     for index in range(pages):
         try:
-            text = _page(document, index, album)
+            page = _page(document, index, album)
         except RuntimeError:
             damaged += 1
             continue
-        if text.strip():
-            pieces.extend(text_pieces(text, plan, page=index + 1))
+        mixed += page.mixed
+        if page.text.strip():
+            pieces.extend(text_pieces(page.text, plan, page=index + 1))
+        else:
+            wordless += page.has_pictures
         beat()
-    notes = list(album.notes())
+    notes = [*album.notes(), *_told(wordless, mixed)]
     if num_pages > pages:
         notes.append(f"first {pages} of {num_pages} pages only")
     if damaged:
@@ -93,19 +99,42 @@ def _read(document: Any, plan: Plan) -> PdfContents:
     return PdfContents(pieces=tuple(pieces), pictures=tuple(album.pictures), notes=tuple(notes), metadata=metadata)
 
 
-def _page(document: Any, index: int, album: "_Album") -> str:
+def _told(wordless: int, mixed: int) -> list[str]:
+    """Notes on pages whose words are not there, or not in order."""
+    notes = []
+    if wordless:
+        notes.append(f"{wordless} of the pages are pictures without text (scans?); words in them are not read")
+    if mixed:
+        notes.append(f"{mixed} of the pages have columns drawn line by line; their lines may be mixed up")
+    return notes
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Page:
+    """One page's text, whether it shows pictures, and whether its columns are mixed up in the text."""
+
+    text: str
+    has_pictures: bool
+    mixed: bool
+
+
+def _page(document: Any, index: int, album: "_Album") -> _Page:
     """One page's text; its pictures go to the album."""
     page = document[index]
     try:
         textpage = page.get_textpage()
         try:
             text: str = textpage.get_text_range()
+            boxes = [textpage.get_rect(number) for number in range(min(textpage.count_rects(), MOST_BOXES))]
         finally:
             textpage.close()
-        album.collect(page, index + 1)
+        has_pictures = album.collect(page, index + 1)
+        mixed = columns_mixed(boxes, page.get_width())
     finally:
         page.close()
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\ufffe", "-\n").replace("\x00", "")
+    clean = text.replace("\r\n", "\n").replace("\r", "\n").replace("\ufffe", "-\n").replace("\x00", "")
+    return _Page(text=clean, has_pictures=has_pictures, mixed=mixed)
 
 
 def _title(document: Any) -> Metadata:
@@ -124,16 +153,19 @@ class _Album:
         self._left_out = 0
         self._broken = 0
 
-    def collect(self, page: Any, number: int) -> None:
-        """Keep the pictures that a page draws."""
+    def collect(self, page: Any, number: int) -> bool:
+        """Keep the pictures that a page draws; whether there is any, kept or not."""
         from pypdfium2 import raw
 
+        has_any = False
         for drawn in page.get_objects(filter=(raw.FPDF_PAGEOBJ_IMAGE,), max_depth=FORM_DEPTH):
             try:
                 self._keep(drawn, number)
             except (RuntimeError, ValueError, OSError, KeyError, NotImplementedError):
                 self._broken += 1
+            has_any = True
             beat()
+        return has_any
 
     def notes(self) -> tuple[str, ...]:
         """What was left out."""

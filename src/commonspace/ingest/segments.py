@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["passages", "windows"]
+__all__ = ["passages", "sentences", "windows"]
 
 PARAGRAPH: Final = re.compile(r"(?=\n[ \t]*\n)")
-SENTENCE: Final = re.compile(r"[.!?][\"')\]\u201d\u2019]*(?=\s)|[\u3002\uff01\uff1f][\u201d\u2019\u300d]*")
+SENTENCE: Final = re.compile(r"[.!?][\"')\]\u201d\u2019]*(?=\s)(?!\s+[a-z])|[\u3002\uff01\uff1f][\u201d\u2019\u300d]*")
 WORD: Final = re.compile(r"(?=\s)")
 SPACE: Final = re.compile(r"\s+")
 
@@ -25,6 +25,20 @@ def passages(text: str, length: int) -> Iterator[tuple[int, int]]:
         trimmed = start + len(text[start:end].rstrip())
         yield start, trimmed
         start = _skip_space(text, end)
+
+
+def sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Character spans of the sentences, in order, together holding every word of ``text``.
+
+    A sentence ends at its mark or at a paragraph's end; a mark that a small letter follows ("e.g. this") ends none.
+    """
+    ends = sorted({found.end() for pattern in (PARAGRAPH, SENTENCE) for found in pattern.finditer(text)} | {len(text)})
+    start = _skip_space(text, 0)
+    for end in ends:
+        trimmed = start + len(text[start:end].rstrip())
+        if trimmed > start:
+            yield start, trimmed
+            start = _skip_space(text, end)
 
 
 def _skip_space(text: str, at: int) -> int:

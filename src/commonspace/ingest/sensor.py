@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -11,12 +12,14 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from commonspace.core.errors import ItemError
-from commonspace.core.item import Decoded, Metadata, Trace
+from commonspace.core.item import Decoded, Metadata, Piece, Span, Trace
 from commonspace.core.modality import Modality
 from commonspace.ingest.payload import Payload
 from commonspace.ingest.plan import Plan
+from commonspace.ingest.segments import windows
 from commonspace.ingest.table import parse_json
 from commonspace.ingest.textual import decode_text, delimiter_of
+from commonspace.ingest.units import READ_AS, unit_of
 
 __all__ = ["decode_sensor", "decode_trace"]
 
@@ -25,6 +28,9 @@ TIME_UNITS: Final[dict[str, float]] = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 JITTER: Final = 0.05
 """Steps between samples may differ from their median by this share of it; more is no steady rate."""
 MIN_SAMPLES: Final = 2
+WINDOW_SECONDS: Final = 10.0
+WINDOW_SAMPLES: Final = 4096
+"""A piece is ten seconds long, or so many samples where ten seconds hold fewer: slow recordings need hours."""
 
 
 def decode_sensor(payload: Payload, media_type: str, plan: Plan) -> Decoded:
@@ -63,11 +69,34 @@ def _decoded(trace: Trace, media_type: str, data: bytes, notes: tuple[str, ...],
         content_hash=blake3(data).hexdigest(),
         num_bytes=len(data),
         cost=trace.array.size,
-        pieces=(),
-        notes=notes,
+        pieces=tuple(_pieces(trace)),
+        notes=(*notes, *_units_told(trace)),
         metadata=metadata,
         trace=trace,
     )
+
+
+def _pieces(trace: Trace) -> Iterator[Piece]:
+    """The recording in equal windows, each with the seconds it spans."""
+    length = max(WINDOW_SAMPLES, round(WINDOW_SECONDS * trace.rate_hz))
+    for start, end in windows(len(trace.array), length):
+        seconds = (round(start / trace.rate_hz, 3), round(end / trace.rate_hz, 3))
+        yield Piece(
+            modality=Modality.SENSOR,
+            content=replace(trace, array=trace.array[start:end]),
+            span=Span(start_seconds=seconds[0], end_seconds=seconds[1]),
+        )
+
+
+def _units_told(trace: Trace) -> list[str]:
+    """What was assumed of units that are not known, or that share their name with another."""
+    told = []
+    for unit in sorted({unit.strip() for unit in trace.units}):
+        if unit_of(unit) is None:
+            told.append(f"unit '{unit[:40]}' not known: its numbers are taken as they are")
+        elif unit in READ_AS:
+            told.append(f"unit '{unit}' read as {READ_AS[unit]}")
+    return told
 
 
 def _check(trace: Trace, plan: Plan) -> None:

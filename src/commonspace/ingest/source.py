@@ -19,12 +19,13 @@ class Source:
     """Where an item comes from: a file to read, bytes in hand, or text.
 
     ``uri`` is stable: ``file:///abs/path``, ``text:<hash>``, ``bytes:<hash>``, ``stdin:-``, or a parent's uri
-    with ``#picture-3`` behind it.
+    with ``#picture-3`` behind it. ``asked``: it is searched with, and some encoders take queries in another way.
     """
 
     uri: str
     name: str
     origin: Path | bytes | str
+    asked: bool = False
 
 
 @final

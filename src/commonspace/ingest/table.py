@@ -16,6 +16,7 @@ from commonspace.core.item import Decoded, Metadata, Table
 from commonspace.core.modality import Modality
 from commonspace.ingest.payload import Payload
 from commonspace.ingest.plan import Plan
+from commonspace.ingest.table_rows import row_pieces
 from commonspace.ingest.textual import decode_text, delimiter_of
 
 __all__ = ["COLUMN_TYPES", "Cell", "decode_table", "decode_table_file", "parse_json"]
@@ -46,7 +47,7 @@ def decode_table_file(payload: Payload, media_type: str, plan: Plan) -> Decoded:
     else:
         text, notes = decode_text(data)
         names, rows = _read_json_lines(text, plan) if media_type.endswith("ndjson") else _read_delimited(text, plan)
-    return _decoded(_typed(names, rows), media_type, data, notes)
+    return _decoded(_typed(names, rows), media_type, data, notes, plan)
 
 
 def decode_table(table: Table, plan: Plan) -> Decoded:
@@ -67,7 +68,7 @@ def decode_table(table: Table, plan: Plan) -> Decoded:
     if not table.rows:
         raise ItemError("empty", "The table has no rows.", fix="Give at least one row.")
     data = repr((table.columns, table.types, table.rows)).encode("utf-8", "replace")
-    return _decoded(table, "application/x-table", data, ())
+    return _decoded(table, "application/x-table", data, (), plan)
 
 
 def parse_json(text: str) -> Any:
@@ -87,7 +88,9 @@ def parse_json(text: str) -> Any:
         raise _bad("A part of it is not valid JSON.", "Check it with a JSON validator.") from None
 
 
-def _decoded(table: Table, media_type: str, data: bytes, notes: tuple[str, ...]) -> Decoded:
+def _decoded(table: Table, media_type: str, data: bytes, notes: tuple[str, ...], plan: Plan) -> Decoded:
+    most = plan.limits.table_rows
+    cut = (f"only the first {most} of {len(table.rows)} rows",) if len(table.rows) > most else ()
     metadata: Metadata = {
         "rows": len(table.rows),
         "columns": ", ".join(f"{name} ({kind})" for name, kind in zip(table.columns, table.types, strict=True)),
@@ -98,8 +101,8 @@ def _decoded(table: Table, media_type: str, data: bytes, notes: tuple[str, ...])
         content_hash=blake3(data).hexdigest(),
         num_bytes=len(data),
         cost=len(table.rows) * len(table.columns),
-        pieces=(),
-        notes=notes,
+        pieces=row_pieces(table, most),
+        notes=notes + cut,
         metadata=metadata,
         table=table,
     )

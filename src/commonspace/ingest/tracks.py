@@ -8,7 +8,8 @@ from commonspace.core.item import Pixels
 from commonspace.ingest.audio import Mono, check_format
 from commonspace.ingest.image import check_shape
 from commonspace.ingest.plan import Plan
-from commonspace.ingest.scenes import TINY_SIDE, SceneSampler
+from commonspace.ingest.scenes import SceneSampler
+from commonspace.ingest.shots import TINY_SIDE, CutDetector
 
 __all__ = ["PictureTrack", "SoundTrack"]
 
@@ -23,7 +24,7 @@ QUARTER_TURN: Final = 90
 
 @final
 class PictureTrack:
-    """Decodes a stream of moving pictures and offers its frames to a sampler."""
+    """Decodes a stream of moving pictures and shows its frames to a sampler."""
 
     def __init__(self, stream: Any, sampler: SceneSampler, plan: Plan, *, keys_only: bool) -> None:
         from av.video.reformatter import VideoReformatter
@@ -33,6 +34,7 @@ class PictureTrack:
         self.started = False
         self.end_seconds = 0.0
         self._sampler = sampler
+        self._cuts = CutDetector()
         self._plan = plan
         self._keys_only = keys_only
         self._next_look = 0.0
@@ -54,18 +56,18 @@ class PictureTrack:
             return
         for frame in packet.decode():
             self.started = True
-            self._offer(frame, max(0.0, (frame.time or 0.0) - origin_seconds))
+            self._show(frame, max(0.0, (frame.time or 0.0) - origin_seconds))
 
-    def _offer(self, frame: Any, seconds: float) -> None:
+    def _show(self, frame: Any, seconds: float) -> None:
         self.end_seconds = max(self.end_seconds, seconds)
-        if not self._sampler.due(seconds) or (seconds < self._next_look and not self._keys_only):
+        if self._sampler.full or (seconds < self._next_look and not self._keys_only):
             return
         self._next_look = seconds + LOOK_SECONDS - SLACK_SECONDS
         check_shape(frame.width, frame.height, self._plan.limits)
         small = self._tiny.reformat(frame, TINY_SIDE, TINY_SIDE, format="gray", interpolation="AREA")
         tiny = small.to_ndarray().astype(np.uint8, copy=False)
-        if self._sampler.changed(tiny):
-            self._sampler.keep(seconds, tiny, self._pixels(frame))
+        cut = self._cuts.cut(tiny, seconds)
+        self._sampler.show(seconds, tiny, lambda: self._pixels(frame), cut=cut)
 
     def _pixels(self, frame: Any) -> Pixels:
         """The frame upright and in square pixels, its shorter side at most the plan's."""

@@ -122,3 +122,23 @@ def test_a_document_without_words_or_pictures_is_empty(data: bytes) -> None:
     with pytest.raises(ItemError) as caught:
         decoded(data)
     assert caught.value.item_code == "empty"
+
+
+def test_pages_that_are_pictures_only_are_noted() -> None:
+    assert decoded(pdf_of("", picture=True)).notes == (
+        "1 of the pages are pictures without text (scans?); words in them are not read",
+    )
+    assert decoded(pdf_of("A heron stands.", picture=True)).notes == ()
+
+
+@pytest.mark.parametrize("by_line", [True, False], ids=["line by line", "column by column"])
+def test_columns_that_are_drawn_line_by_line_are_noted(*, by_line: bool) -> None:
+    lines = [
+        f"BT /F1 7 Tf {left} {280 - 12 * row} Td (line {row} of this column here) Tj ET"
+        for row in range(8)
+        for left in (10, 160)
+    ]
+    order = lines if by_line else lines[::2] + lines[1::2]
+    content = " ".join(order).encode()
+    item = decoded(pdf_of("", extra={4: b"<</Length %d>>stream\n%s\nendstream" % (len(content), content)}))
+    assert any("columns drawn line by line" in note for note in item.notes) == by_line

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commonspace.ingest.segments import passages, windows
+from commonspace.ingest.segments import passages, sentences, windows
 
 PROSE = st.text(alphabet=st.sampled_from("ab. \n\té!?\u3002"), max_size=400)
 
@@ -48,3 +48,22 @@ def test_windows_cover_everything_once_and_are_nearly_equal(num_samples: int, si
     lengths = [end - start for start, end in spans]
     assert max(lengths) <= size
     assert max(lengths) - min(lengths) <= 1
+
+
+@given(text=PROSE)
+def test_sentences_hold_every_word_in_order(text: str) -> None:
+    spans = list(sentences(text))
+    assert re.sub(r"\s", "", "".join(text[a:b] for a, b in spans)) == re.sub(r"\s", "", text)
+    assert all(before <= after for (_, before), (after, _) in pairwise(spans))
+
+
+def test_a_sentence_ends_at_its_mark_or_with_its_paragraph() -> None:
+    text = 'He said "no." Use e.g. a spoon.\n\nA heading\n\nIt costs 3.50 today! \u4f60\u597d\u3002\u518d\u89c1\u3002'
+    assert [text[a:b] for a, b in sentences(text)] == [
+        'He said "no."',
+        "Use e.g. a spoon.",
+        "A heading",
+        "It costs 3.50 today!",
+        "\u4f60\u597d\u3002",
+        "\u518d\u89c1\u3002",
+    ]

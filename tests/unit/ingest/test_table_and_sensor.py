@@ -40,9 +40,16 @@ def test_columns_get_the_narrowest_type_that_fits_every_cell(delimiter: str) -> 
     assert table.rows[2][1] == -300.0
 
 
-def test_a_table_is_its_own_modality_and_has_no_piece_of_another() -> None:
+def test_a_table_is_its_own_modality_and_every_row_a_piece_of_it() -> None:
     item = decoded(BIRDS)
-    assert (item.modality, item.pieces, item.cost) == (Modality.TABLE, (), 12)
+    assert (item.modality, item.cost) == (Modality.TABLE, 12)
+    assert [piece.modality for piece in item.pieces] == [Modality.TABLE] * 3
+
+
+def test_rows_past_the_limit_are_left_out_and_that_is_noted() -> None:
+    item = decoded(BIRDS, replace(PLAN, limits=replace(Limits(), table_rows=2)))
+    assert len(item.pieces) == 2
+    assert item.notes == ("only the first 2 of 3 rows",)
 
 
 def test_json_lines_may_leave_fields_out() -> None:
