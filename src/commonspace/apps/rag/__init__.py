@@ -1,0 +1,1 @@
+"""Retrieval for generation: what is found becomes passages, pictures and clips with citations."""

@@ -1,0 +1,1 @@
+"""A collection for language models, over the Model Context Protocol; needs the extra ``mcp``."""
