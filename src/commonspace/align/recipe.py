@@ -44,6 +44,7 @@ class Data:
     """Where the rows come from: ``pairs`` (a file of texts and media paths) or ``features`` (a folder of saved pairs).
 
     A file of pairs is embedded with the towers of ``space``, once: vectors are cached in ``cache`` by content.
+    ``towers`` names another space (or a checkpoint's folder) for single modalities, whose heads then lead into it.
     ``allow_leaks`` names modalities whose equal content may stand in two splits.
     """
 
@@ -52,6 +53,7 @@ class Data:
     pairs: str | None = None
     features: str | None = None
     space: str | None = None
+    towers: Mapping[str, str] = field(default_factory=dict)
     cache: str = "feature-cache"
     split: Split = field(default_factory=Split)
     allow_leaks: tuple[str, ...] = ()

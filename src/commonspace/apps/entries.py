@@ -14,7 +14,7 @@ from commonspace.index.store import Store
 from commonspace.ingest.payload import open_payload
 from commonspace.ingest.source import Source
 
-__all__ = ["GIVEN", "content_hash_of", "copied", "entries"]
+__all__ = ["GIVEN", "content_hash_of", "copied", "entries", "modified_ns_of"]
 
 GIVEN = ("upload:", "content:")
 """How the uris begin of items that somebody handed in: under a name of their own, or known by their content alone."""
@@ -24,7 +24,7 @@ def entries(embedder: Embedder, batch: Sequence[tuple[Source, Prepared]]) -> lis
     """Embed a batch of items and their children: one entry each, a parent before its children."""
     flat: list[tuple[Prepared, str | None, int | None]] = []
     for source, prepared in batch:
-        flat.append((prepared, None, _modified_ns(source)))
+        flat.append((prepared, None, modified_ns_of(source)))
         flat += [(child, item_id(prepared.uri), None) for child in prepared.children]
     vectors = embedder.encode([piece for prepared, _, _ in flat for piece in prepared.pieces])
     ends = np.cumsum([len(prepared.pieces) for prepared, _, _ in flat])
@@ -47,7 +47,7 @@ def copied(store: Store, source: Source, content_hash: str) -> Entry | None:
     entry = store.entry(twin.id)
     if entry is None:
         return None
-    item = replace(twin, id=item_id(source.uri), uri=source.uri, name=source.name, modified_ns=_modified_ns(source))
+    item = replace(twin, id=item_id(source.uri), uri=source.uri, name=source.name, modified_ns=modified_ns_of(source))
     return replace(entry, item=item)
 
 
@@ -62,7 +62,7 @@ def content_hash_of(source: Source) -> str:
         return payload.content_hash()
 
 
-def _modified_ns(source: Source) -> int | None:
+def modified_ns_of(source: Source) -> int | None:
     """When the file changed last; None for what is no file or is gone by now."""
     try:
         return source.origin.stat().st_mtime_ns if isinstance(source.origin, Path) else None

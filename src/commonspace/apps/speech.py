@@ -6,7 +6,7 @@ from dataclasses import replace
 from commonspace.core.errors import ItemError
 from commonspace.core.item import Span
 from commonspace.encode.prepare import Prepared, Preparer
-from commonspace.encode.speech import Transcriber, Transcript
+from commonspace.encode.speech import Transcriber, Transcript, at_speech_rate
 from commonspace.ingest.source import ItemFailure
 
 __all__ = ["says_speech", "with_speech"]
@@ -27,7 +27,7 @@ def with_speech(prepared: Prepared, transcriber: Transcriber, preparer: Preparer
     if prepared.sound is None:
         return prepared
     try:
-        transcript = transcriber.transcribe(prepared.sound)
+        transcript = transcriber.transcribe(at_speech_rate(prepared.sound))
     except ItemError as error:
         failure = ItemFailure(uri=prepared.uri, name=prepared.name, error=error)
         return replace(prepared, sound=None, failures=(*prepared.failures, failure))

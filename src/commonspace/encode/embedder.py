@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from commonspace.core.errors import ItemError, UnsupportedModality
+from commonspace.core.errors import ItemError, UnsupportedModality, UsageError
 from commonspace.core.modality import Modality
 from commonspace.core.space import Space
 from commonspace.core.vectors import Vectors, unit
 from commonspace.encode.prepare import Prepared, PreparedPiece, Preparer
+from commonspace.encode.saving import save_space
 from commonspace.encode.tower import Tower
 
 __all__ = ["Embedder", "Embedding", "pooled"]
@@ -34,8 +36,11 @@ class Embedding:
 class Embedder:
     """A space ready to embed, from any thread; the same item gives the same vector in any company."""
 
-    def __init__(self, preparer: Preparer, load_tower: Callable[[Modality], Tower]) -> None:
+    def __init__(
+        self, preparer: Preparer, load_tower: Callable[[Modality], Tower], *, folder: Path | None = None
+    ) -> None:
         self.preparer = preparer
+        self.folder = folder
         self._load_tower = load_tower
         self._towers: dict[Modality, Tower] = {}
         self._lock = Lock()
@@ -75,7 +80,7 @@ class Embedder:
             ItemError: it cannot be embedded.
             UnsupportedModality: the space has no tower for it.
         """
-        return self._embeddings([self.preparer.value(item)], self.space.dimension)[0]
+        return self._embeddings([self.preparer.for_queries().value(item)], self.space.dimension)[0]
 
     def try_embed(self, items: Sequence[object], *, dimensions: int | None = None) -> list[Embedding | ItemError]:
         """Embed what can be embedded; the others answer with their error. In order; ``dimensions`` as in ``embed``.
@@ -104,6 +109,16 @@ class Embedder:
                 with self._lock:
                     rows[places] = self.tower(modality).encode([pieces[place].features for place in places])
         return rows
+
+    def save_pretrained(self, out: str | Path) -> Path:
+        """Copy the space's files into a new folder, from which ``commonspace.load`` gives the same vectors.
+
+        Raises:
+            UsageError: the folder exists and is not empty, or the space was made in memory and has no files.
+        """
+        if self.folder is None:
+            raise UsageError(f"The space '{self.space.name}' has no files.", fix="Save the encoder that it is around.")
+        return save_space(self.folder, Path(out))
 
     def _size(self, dimensions: int | None) -> int:
         if dimensions is not None:

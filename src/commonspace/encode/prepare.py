@@ -1,15 +1,16 @@
 """A source becomes features: decoded, split into pieces, made ready for the towers; picklable, loads no network."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 import numpy as np
 
 from commonspace.core.errors import ItemError, UnsupportedModality
-from commonspace.core.item import Audio, Decoded, Embedded, Metadata, Span
+from commonspace.core.item import Audio, Content, Decoded, Embedded, Metadata, Row, Span
 from commonspace.core.modality import Modality
 from commonspace.core.space import Space
+from commonspace.encode.sensing.telling import told
 from commonspace.encode.tower import Features, Preparation
 from commonspace.ingest.decode import Plan, decode, decode_value
 from commonspace.ingest.source import ItemFailure, Source
@@ -57,13 +58,15 @@ class Prepared:
 class Preparer:
     """Decodes and prepares one item at a time; safe to send to worker processes.
 
-    With ``keep_sound`` an item brings its sound along, for what listens to more than a window of it.
+    With ``keep_sound`` an item brings its sound along, for what listens to more than a window of it. ``asking`` is
+    what a query's content goes through, for modalities where that differs from what is stored.
     """
 
     space: Space
     plan: Plan
     preparations: Mapping[Modality, Preparation]
     keep_sound: bool = False
+    asking: Mapping[Modality, Preparation] = field(default_factory=dict)
 
     def __call__(self, source: Source) -> Prepared:
         """Prepare one source and what it contains.
@@ -72,6 +75,8 @@ class Preparer:
             ItemError: the source is at fault, or the space has no tower for it (``unsupported_modality``).
         """
         try:
+            if source.asked and self.asking:
+                return self.for_queries()(replace(source, asked=False))
             return self._prepared(source, decode(source, self.plan))
         except UnsupportedModality as error:
             raise ItemError(error.code, error.cause, fix=error.fix) from error
@@ -88,6 +93,10 @@ class Preparer:
         if not prepared.pieces:
             raise nothing_to_embed(decoded.media_type)
         return prepared
+
+    def for_queries(self) -> "Preparer":
+        """The same, for what is searched with."""
+        return replace(self, preparations={**self.preparations, **self.asking}) if self.asking else self
 
     def passage(self, text: str, span: Span) -> PreparedPiece:
         """Make words ready that were found in an item some other way (heard in it), with the stretch they are from."""
@@ -122,7 +131,7 @@ class Preparer:
                 modality=piece.modality,
                 features=self.preparations[piece.modality](piece.content),
                 span=within.span if within else piece.span,
-                text=piece.content if isinstance(piece.content, str) else None,
+                text=_words(piece.content),
             )
             for piece in decoded.pieces
             if piece.modality in self.preparations
@@ -144,11 +153,18 @@ class Preparer:
         )
 
 
+def _words(content: Content) -> str | None:
+    """What a piece says in words: a passage, or a row of a table; they are searched as keywords, too."""
+    if isinstance(content, Row):
+        return "; ".join(told(content))
+    return content if isinstance(content, str) else None
+
+
 def nothing_to_embed(media_type: str) -> ItemError:
     """The error of an item without a piece that has a vector."""
     return ItemError(
         "nothing_to_embed",
-        f"This {media_type} holds neither text, nor pictures, nor sound that has a vector of its own.",
+        f"This {media_type} holds nothing that has a vector of its own: no text, picture, sound, recording or row.",
         fix="Give the pictures or sounds in it one by one.",
     )
 

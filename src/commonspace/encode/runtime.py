@@ -1,6 +1,7 @@
 """Runs an ONNX graph on this machine: OpenVINO where it is installed, ONNX Runtime where it is not."""
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from commonspace.core.errors import MissingExtra, ModelError
 
-__all__ = ["Graph", "OnnxRuntimeGraph", "OpenVinoGraph", "Precision", "load_graph"]
+__all__ = ["Graph", "OnnxRuntimeGraph", "OpenVinoGraph", "Precision", "load_graph", "openvino"]
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -34,13 +35,20 @@ class Graph(Protocol):
         ...
 
 
+def openvino() -> Any:
+    """The OpenVINO library, kept from reporting over the network that it was imported, as it does by default."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # importing it fails from here on
+    import openvino as library
+
+    return library
+
+
 @final
 class OpenVinoGraph:
     """OpenVINO on the CPU: one stream a thread, so that independent batches run side by side."""
 
     def __init__(self, path: Path, *, precision: Precision, threads: int) -> None:
-        import openvino as ov
-
+        ov = openvino()
         core = ov.Core()
         config = {
             "INFERENCE_PRECISION_HINT": precision.value,

@@ -30,6 +30,12 @@ def test_neighbours_are_one_passage_until_a_pause_or_twenty_seconds() -> None:
     assert joined([]) == ()
 
 
+def test_a_passage_ends_with_its_sentence_unless_that_is_very_short() -> None:
+    whole = joined([said("It rains.", 0, 3), said("Yes.", 3, 3.5), said("He came", 3.5, 6), said("late.", 6, 7)])
+
+    assert whole == (said("It rains.", 0, 3), said("Yes. He came late.", 3, 7))
+
+
 def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("commonspace.encode.whisper.find_spec", lambda _: None)
 

@@ -1,10 +1,10 @@
 """Where a run's rows come from: saved features, or pairs through a space's towers; split, and checked for leaks."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol, final
+from typing import Any, Protocol, Self, final
 
 import numpy as np
 from blake3 import blake3
@@ -47,13 +47,21 @@ OpenSpace = Callable[[str | None], Embeds]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Loaded:
-    """Rows, the lines that could not be used, the space that embedded them, and what a person should know."""
+    """Rows, the lines that could not be used, the space that embedded them, and what a person should know.
+
+    ``towers`` are the spaces whose vectors single modalities have instead.
+    """
 
     pairs: Pairs
     failures: tuple[LineFailure, ...] = ()
     space: Space | None = None
+    towers: Mapping[str, Space] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     files: tuple[tuple[str, str], ...] = ()
+
+    def made_by_space(self, modality: str) -> bool:
+        """Whether a modality's features are vectors of the space already."""
+        return self.space is not None and modality not in self.towers
 
     def facts(self) -> dict[str, Any]:
         """What the manifest tells of the data."""
@@ -66,7 +74,8 @@ class Loaded:
             "splits": splits,
             "views": {name: len(self.pairs.of(name).features) for name in self.pairs.modalities},
             "failed_lines": len(self.failures),
-            "space": None if self.space is None else {"name": self.space.name, "fingerprint": self.space.fingerprint},
+            "space": None if self.space is None else _told(self.space),
+            "towers": {modality: _told(space) for modality, space in self.towers.items()},
         }
 
 
@@ -86,9 +95,7 @@ def load_rows(recipe: Recipe, open_space: OpenSpace, say: Callable[[str], None])
             + ", ".join(f"{pairs.splits.count(name)} {name}" for name in ("train", "valid", "test"))
             + " rows. Rows of equal content went to one side."
         )
-        loaded = Loaded(
-            pairs=pairs, failures=loaded.failures, space=loaded.space, notes=(*loaded.notes, note), files=loaded.files
-        )
+        loaded = replace(loaded, pairs=pairs, notes=(*loaded.notes, note))
     elif "" in loaded.pairs.splits:
         raise UsageError("Some rows have a split and some have none.", fix="Give every row one, or none of them.")
     refuse_leaks(loaded.pairs, allowed=data.allow_leaks)
@@ -106,7 +113,7 @@ def load_probe(recipe: Recipe, probe: Probe, open_space: OpenSpace, say: Callabl
     pairs = loaded.pairs.where(probe.split) if probe.split is not None else loaded.pairs
     if not len(pairs):
         raise UsageError(f"The probe '{probe.name}' has no row of the split '{probe.split}'.", fix="Name another.")
-    return Loaded(pairs=pairs, failures=loaded.failures, space=loaded.space, files=loaded.files)
+    return replace(loaded, pairs=pairs, notes=())
 
 
 def _load(recipe: Recipe, what: Probe, open_space: OpenSpace, say: Callable[[str], None]) -> Loaded:
@@ -118,9 +125,9 @@ def _load(recipe: Recipe, what: Probe, open_space: OpenSpace, say: Callable[[str
         return Loaded(pairs=Pairs.load(folder), files=((what.features, index),))
     path = recipe.path(what.pairs or "")
     told = list(lines(path))
-    embedder = open_space(recipe.data.space)
-    say(f"{path.name}: {len(told)} lines, embedded with '{embedder.space.name}'")
-    embedding = _Embedding(embedder, FeatureCache(recipe.path(recipe.data.cache), embedder.space))
+    sources = _Sources.of(recipe, open_space)
+    say(f"{path.name}: {len(told)} lines, embedded with {sources.words}")
+    embedding = _Embedding(sources)
     good = [each for each in told if isinstance(each, Line)]
     failures = [each for each in told if isinstance(each, LineFailure)]
     rows: list[tuple[Line, dict[str, Row]]] = []
@@ -138,7 +145,11 @@ def _load(recipe: Recipe, what: Probe, open_space: OpenSpace, say: Callable[[str
     failures.sort(key=lambda each: each.number)
     digest = sha256(path.read_bytes()).hexdigest()
     return Loaded(
-        pairs=_pairs(rows), failures=tuple(failures), space=embedder.space, files=((what.pairs or "", digest),)
+        pairs=_pairs(rows),
+        failures=tuple(failures),
+        space=sources.space.embedder.space,
+        towers={modality: each.embedder.space for modality, each in sources.towers.items()},
+        files=((what.pairs or "", digest),),
     )
 
 
@@ -152,12 +163,57 @@ def _pairs(rows: Sequence[tuple[Line, dict[str, Row]]]) -> Pairs:
     )
 
 
+def _told(space: Space) -> dict[str, str]:
+    return {"name": space.name, "fingerprint": space.fingerprint}
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Source:
+    """What embeds, and what it has embedded before."""
+
+    embedder: Embeds
+    cache: FeatureCache
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Sources:
+    """The space's own towers, and those that single modalities have instead."""
+
+    space: _Source
+    towers: Mapping[str, _Source]
+
+    @classmethod
+    def of(cls, recipe: Recipe, open_space: OpenSpace) -> Self:
+        def source(name: str | None) -> _Source:
+            embedder = open_space(name)
+            return _Source(embedder=embedder, cache=FeatureCache(recipe.path(recipe.data.cache), embedder.space))
+
+        towers = {modality: source(name) for modality, name in recipe.data.towers.items()}
+        for modality, each in towers.items():
+            if modality not in each.embedder.space.modalities:
+                raise UsageError(
+                    f"'{each.embedder.space.name}' has no tower for '{modality}', and data.towers names it for that.",
+                    fix=f"It has {', '.join(each.embedder.space.modalities)}.",
+                )
+        return cls(space=source(recipe.data.space), towers=towers)
+
+    @property
+    def words(self) -> str:
+        others = "".join(f", {modality} with '{each.embedder.space.name}'" for modality, each in self.towers.items())
+        return f"'{self.space.embedder.space.name}'{others}"
+
+    def for_modality(self, modality: str) -> _Source:
+        return self.towers.get(modality, self.space)
+
+
 @final
 class _Embedding:
-    """Lines to rows of vectors, embedding only what the cache does not hold."""
+    """Lines to rows of vectors, embedding only what the caches do not hold."""
 
-    def __init__(self, embedder: Embeds, cache: FeatureCache) -> None:
-        self._embedder, self._cache = embedder, cache
+    def __init__(self, sources: _Sources) -> None:
+        self._sources = sources
 
     def rows(self, batch: Sequence[Line]) -> Iterator[dict[str, Row] | LineFailure]:
         """One answer a line, in order."""
@@ -165,17 +221,30 @@ class _Embedding:
         for line in batch:
             for modality, item in _items(line):
                 keys[modality, item] = _key(modality, item)
-        wanted = [each for each, key in keys.items() if isinstance(key, str) and self._cache.get(key) is None]
-        answers = dict(zip(wanted, self._embedder.try_embed([item for _, item in wanted]), strict=True))
-        self._cache.put(
+        answers: dict[tuple[str, str | Path], Embedding | ItemError] = {}
+        for source in (self._sources.space, *self._sources.towers.values()):
+            answers |= self._answers(source, keys)
+        for line in batch:
+            yield self._row(line, keys, answers)
+
+    def _answers(
+        self, source: _Source, keys: Mapping[tuple[str, str | Path], str | ItemError]
+    ) -> dict[tuple[str, str | Path], Embedding | ItemError]:
+        """What one source makes of those items of its modalities that it has not embedded before."""
+        wanted = [
+            each
+            for each, key in keys.items()
+            if self._sources.for_modality(each[0]) is source and isinstance(key, str) and source.cache.get(key) is None
+        ]
+        answers = dict(zip(wanted, source.embedder.try_embed([item for _, item in wanted]), strict=True))
+        source.cache.put(
             {
                 str(keys[each]): answer.vector
                 for each, answer in answers.items()
                 if isinstance(answer, Embedding) and answer.modality == each[0]
             }
         )
-        for line in batch:
-            yield self._row(line, keys, answers)
+        return answers
 
     def _row(
         self,
@@ -195,7 +264,7 @@ class _Embedding:
                     f"Its {modality} {item} is of the kind {answer.modality}.", fix="Put it in that column."
                 )
                 return LineFailure(number=line.number, error=told)
-            vector = self._cache.get(str(key))
+            vector = self._sources.for_modality(modality).cache.get(str(key))
             if vector is not None:
                 held.setdefault(modality, []).append(vector)
         return {name: np.stack(vectors) for name, vectors in held.items()}

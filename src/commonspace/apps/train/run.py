@@ -24,13 +24,13 @@ from commonspace.apps.train.data import Loaded, OpenSpace, load_probe, load_rows
 from commonspace.apps.train.forms import Forms, fit_forms
 from commonspace.apps.train.fusions import Compared, check_fusions, fuse, ready
 from commonspace.apps.train.pairs_file import LineFailure
+from commonspace.apps.train.shipping import CANDIDATE, placed, write_space
 from commonspace.apps.train.sweep import Swept, sweep, torch_system
 from commonspace.apps.train.systems import Apply, Mapped, before_map, unit_rows
 from commonspace.core.errors import UsageError
 
 __all__ = ["Listener", "RunReport", "comparison_words", "forget", "train"]
 
-PROMOTED, REJECTED, CANDIDATE = "promoted", "rejected", "candidate"
 FUSIONS = "fusions"
 
 
@@ -187,7 +187,7 @@ def _before(world: _World) -> Mapped:
     found = {
         name: told
         for name in world.modalities
-        if (told := before_of(world.recipe, name, from_space=world.data.space is not None)) is not None
+        if (told := before_of(world.recipe, name, from_space=world.data.made_by_space(name))) is not None
     }
     return Mapped(
         name="before",
@@ -233,8 +233,8 @@ def _judged(world: _World, forms: Forms, own: tuple[Mapped, Mapped], swept: Swep
     rivals = [each for name, found in by_system.items() if name not in {"before", "trained"} for each in found]
     verdict = judge(by_system["before"], by_system["trained"], recipe.gate, rivals)
     told = _compared(world, own[1], systems[:-1])
-    heads = _placed(ended.folder, promoted=verdict.promoted)
-    notes = (*world.data.notes, *swept.notes)
+    heads = placed(ended.folder, promoted=verdict.promoted)
+    notes = (*world.data.notes, *swept.notes, *write_space(recipe, world.data, heads))
     manifest = RunManifest(
         recipe=recipe,
         data=world.data.facts(),
@@ -289,12 +289,3 @@ def comparison_words(comparison: Comparison, measure: str) -> str:
         f"trained {comparison.own:.3f}, {comparison.rival} {comparison.other:.3f} ({measure} over the test split's "
         f"queries): {gain:+.3f} (95% {comparison.low:+.3f} to {comparison.high:+.3f}); training {comparison.words}."
     )
-
-
-def _placed(folder: Path, *, promoted: bool) -> Path:
-    """Move the candidate heads to where the verdict sends them; an earlier verdict's heads go."""
-    for name in (PROMOTED, REJECTED):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    place = folder / (PROMOTED if promoted else REJECTED)
-    (folder / CANDIDATE).rename(place)
-    return place

@@ -1,20 +1,14 @@
-"""The image tower: the middle of a picture through a small convolutional network."""
+"""The embedded space's eye: the middle square of a picture."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 
 from commonspace.core.item import Content
-from commonspace.core.modality import Modality
-from commonspace.core.vectors import Vectors
-from commonspace.encode.runtime import Graph
 from commonspace.encode.tower import Features
 
-__all__ = ["ImagePreparation", "ImageTower"]
-
-MAX_BATCH = 8
+__all__ = ["ImagePreparation"]
 
 
 @final
@@ -39,20 +33,3 @@ class ImagePreparation:
         box = (width / 2 - half, height / 2 - half, width / 2 + half, height / 2 + half)
         middle = Image.fromarray(content).resize((self.side, self.side), Image.Resampling.BICUBIC, box=box)
         return np.asarray(middle, dtype=np.uint8)
-
-
-@final
-class ImageTower:
-    """Pictures go through the network a few at a time, the batches side by side."""
-
-    modality = Modality.IMAGE
-
-    def __init__(self, graph: Graph, prepare: ImagePreparation) -> None:
-        self._graph = graph
-        self.prepare = prepare
-
-    def encode(self, batch: Sequence[Features]) -> Vectors:
-        """Encode square pictures to unit vectors, one row each, in order."""
-        starts = range(0, len(batch), MAX_BATCH)
-        answers = self._graph.run([{"pixels": np.stack(batch[start : start + MAX_BATCH])} for start in starts])
-        return np.concatenate([answer["embedding"] for answer in answers])

@@ -5,10 +5,13 @@ from typing import Any
 from commonspace.core.modality import Modality
 from commonspace.encode.manifest import Manifest, Part
 from commonspace.encode.nano.audio import AudioPreparation, AudioTower
-from commonspace.encode.nano.image import ImagePreparation, ImageTower
+from commonspace.encode.nano.image import ImagePreparation
 from commonspace.encode.nano.mel import MelSpec
-from commonspace.encode.nano.text import TextPreparation, TextTower
+from commonspace.encode.pictures import ImageTower
 from commonspace.encode.runtime import Graph, Precision, load_graph
+from commonspace.encode.sensing.rows import RowPreparation, TableTower
+from commonspace.encode.sensing.sensor import SensorPreparation, read_head
+from commonspace.encode.texts import TextPreparation, TextTower
 from commonspace.encode.tower import Preparation, Tower
 
 __all__ = ["build_tower", "preparations"]
@@ -16,7 +19,7 @@ __all__ = ["build_tower", "preparations"]
 
 def preparations(manifest: Manifest) -> dict[Modality, Preparation]:
     """What each modality's content goes through before its tower; cheap, loads no network."""
-    return {modality: _preparation(part) for modality, part in manifest.parts.items()}
+    return {modality: _preparation(manifest, part) for modality, part in manifest.parts.items()}
 
 
 def build_tower(
@@ -34,27 +37,41 @@ def build_tower(
         ModelError: a file is missing, changed or not a graph.
     """
     manifest.verify(modality)
+    if modality is Modality.SENSOR:
+        return read_head(manifest.parts[modality].file)
+    if modality is Modality.TABLE:
+        manifest.verify(Modality.TEXT)
+        text = manifest.parts[Modality.TEXT]
+        graph = load_graph(text.file, precision=precision or text.precision, threads=threads)
+        return TableTower(TextTower(graph, _text_preparation(text)))
     part = manifest.parts[modality]
-    return _tower(part, load_graph(part.file, precision=precision or part.precision, threads=threads))
+    return _tower(manifest, part, load_graph(part.file, precision=precision or part.precision, threads=threads))
 
 
-def _preparation(part: Part) -> Any:
+def _preparation(manifest: Manifest, part: Part) -> Any:
     spec = part.preprocessing
     match part.modality:
         case Modality.TEXT:
-            return TextPreparation(part.file.parent / spec["tokenizer"], int(spec["max_tokens"]))
+            return _text_preparation(part)
         case Modality.IMAGE:
             return ImagePreparation(int(spec["side"]), int(spec["resize"]))
+        case Modality.SENSOR:
+            return SensorPreparation()
+        case Modality.TABLE:
+            return RowPreparation(_text_preparation(manifest.parts[Modality.TEXT]))
         case _:
             return AudioPreparation(MelSpec(**spec["mel"]))
 
 
-def _tower(part: Part, graph: Graph) -> Tower:
-    prepare = _preparation(part)
+def _text_preparation(part: Part) -> TextPreparation:
+    return TextPreparation(part.file.parent / part.preprocessing["tokenizer"], int(part.preprocessing["max_tokens"]))
+
+
+def _tower(manifest: Manifest, part: Part, graph: Graph) -> Tower:
     match part.modality:
         case Modality.TEXT:
-            return TextTower(graph, prepare)
+            return TextTower(graph, _text_preparation(part))
         case Modality.IMAGE:
-            return ImageTower(graph, prepare)
+            return ImageTower(graph, _preparation(manifest, part))
         case _:
-            return AudioTower(graph, prepare)
+            return AudioTower(graph, _preparation(manifest, part))

@@ -9,6 +9,7 @@ import typer
 
 from commonspace.core.errors import UsageError
 from commonspace.shell.cli.answer import console, print_json, remark, remarks
+from commonspace.shell.cli.live import follow
 from commonspace.shell.cli.options import AsJson, ModelName, Overrides, StorePath, settings_for, store_path
 from commonspace.shell.cli.progress import showing
 from commonspace.shell.cli.request import ExitCode
@@ -49,6 +50,13 @@ class Index:
         Path | None,
         typer.Option("--failures", metavar="FILE", help="Where failures go, one JSON a line. Default: in the store."),
     ] = None
+    metadata: Annotated[
+        Path | None,
+        typer.Option("--metadata", metavar="FILE", help="Fields of the files: CSV, JSON lines or Parquet, by path."),
+    ] = None
+    watch: Annotated[bool, typer.Option("--watch", help="Go on: follow what changes in the folders, until Ctrl-C.")] = (
+        False
+    )
     overrides: Overrides = field(default_factory=list)
     as_json: AsJson = False
 
@@ -59,8 +67,12 @@ def answer_index(request: Index, wiring: Wiring) -> ExitCode:
     path = store_path(settings)
     failures_path = request.failures or path / FAILURES_NAME
     with wiring.open(path, settings, create=True) as collection:
+        if request.watch:
+            if request.metadata is not None:
+                _run(collection, request, path)
+            return follow(collection, request.paths, as_json=request.as_json)
         before = collection.info()
-        report = _run(collection, request.paths, path)
+        report = _run(collection, request, path)
         after = collection.info()
     _write_failures(failures_path, report.failures)
     if request.as_json:
@@ -70,7 +82,7 @@ def answer_index(request: Index, wiring: Wiring) -> ExitCode:
     return ExitCode.SOME_FAILED if report.failures else ExitCode.FINE
 
 
-def _run(collection: Collection, paths: Sequence[str], store: Path) -> "IndexReport":
+def _run(collection: Collection, request: Index, store: Path) -> "IndexReport":
     """Index with progress; an interrupt says what is kept before it goes on its way."""
     last: list[Progress] = []
 
@@ -80,7 +92,7 @@ def _run(collection: Collection, paths: Sequence[str], store: Path) -> "IndexRep
 
     try:
         with showing() as show:
-            return collection.index(paths, progress=remember)
+            return collection.index(request.paths, progress=remember, metadata=request.metadata)
     except KeyboardInterrupt as interrupt:
         done = f"{last[0].done} of {last[0].total} files are done" if last else "No file was done yet"
         interrupt.add_note(f"{done}; {sum(collection.info().items.values())} items are kept in {store}.")

@@ -20,7 +20,8 @@ StorePath = Annotated[
     ),
 ]
 ModelName = Annotated[
-    str | None, typer.Option("--model", "-m", metavar="NAME", help="The space; `commonspace models` lists them.")
+    str | None,
+    typer.Option("--model", "--space", "-m", metavar="NAME", help="The space; `commonspace models` lists them."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Overrides = Annotated[
