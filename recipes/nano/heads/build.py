@@ -14,8 +14,8 @@ import onnx
 from numpy.typing import NDArray
 
 from commonspace.align.pairs import Pairs
-from commonspace.encode.nano.text import TextPreparation, TextTower
 from commonspace.encode.runtime import Precision, load_graph
+from commonspace.encode.texts import TextPreparation, TextTower
 from recipes.corpus.record import Record, read_index
 from recipes.nano.audio.pipeline import Heard, Inputs, finish, learn
 from recipes.nano.gated import GatedHead

@@ -1,0 +1,1 @@
+"""The full-spectrum space: recordings made from stated formulas, and the head over them."""
