@@ -60,19 +60,24 @@ class Measured:
 def measure(direction: str, queries: Side, corpus: Side, *, seed: int) -> Measured:
     """Rank the whole corpus for every query that has something to find, and sum up."""
     same = np.array([[asked == held for held in corpus.concepts] for asked in queries.concepts])
-    kept = same.any(axis=1)
-    relevant = same[kept]
-    ranks = best_ranks(queries.vectors[kept] @ corpus.vectors.T, relevant)
+    return measure_answers(direction, queries.vectors @ corpus.vectors.T, same, seed=seed)
+
+
+def measure_answers(direction: str, scores: NDArray[np.floating], answers: NDArray[np.bool_], *, seed: int) -> Measured:
+    """The same from scores (queries x items) and which items answer a query."""
+    kept = answers.any(axis=1)
+    relevant = answers[kept]
+    ranks = best_ranks(scores[kept], relevant)
     recalls = []
     for k in CUTOFFS:
         interval = bootstrap_interval((ranks <= k).astype(np.float64), seed=seed)
-        chance = chance_recall(len(corpus.concepts), relevant.sum(axis=1), k)
+        chance = chance_recall(answers.shape[1], relevant.sum(axis=1), k)
         recalls.append(Recall(k=k, value=recall_at(ranks, k), low=interval.low, high=interval.high, chance=chance))
     return Measured(
         direction=direction,
         num_queries=int(kept.sum()),
         num_left_out=int((~kept).sum()),
-        num_items=len(corpus.concepts),
+        num_items=answers.shape[1],
         median_rank=median_rank(ranks),
         recalls=tuple(recalls),
     )

@@ -12,9 +12,10 @@ KEPT_VARIABLES = {
     "COMMONSPACE_CRASH_CYCLES",
     "COMMONSPACE_CRASH_SEED",
     "COMMONSPACE_MALFORMED",
+    "COMMONSPACE_PARITY",
     "COMMONSPACE_SCHEMA_EXAMPLES",
 }
-"""How hard some tests try is asked for on purpose (`make soak`, `make schema`)."""
+"""How hard some tests try, and where their figures go, is asked for on purpose (`make soak`, `make schema`)."""
 
 
 class NetworkRefusedError(Exception):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from commonspace.core.space import Space
     from commonspace.encode.embedder import Embedder
     from commonspace.retrieve.hit import Hit
+    from commonspace.retrieve.query import Query
     from commonspace.shell.client import AsyncClient, Client
     from commonspace.shell.wire import load
     from commonspace.shell.wire import open_collection as open  # noqa: A004  # commonspace.open, as in gzip.open
@@ -30,6 +31,7 @@ __all__ = [
     "Hit",
     "ItemError",
     "Modality",
+    "Query",
     "Space",
     "load",
     "open",
@@ -45,6 +47,7 @@ _HOMES = {
     "Hit": "commonspace.retrieve.hit:Hit",
     "ItemError": "commonspace.core.errors:ItemError",
     "Modality": "commonspace.core.modality:Modality",
+    "Query": "commonspace.retrieve.query:Query",
     "Space": "commonspace.core.space:Space",
     "load": "commonspace.shell.wire:load",
     "open": "commonspace.shell.wire:open_collection",

@@ -39,6 +39,9 @@ def complaint(arguments: list[str]) -> str | None:
     while children := getattr(command, "commands", None):
         if rest[:1] in (["--help"], ["--version"]):
             return None
+        if " ".join(rest[:2]) in children:
+            command, rest = children[" ".join(rest[:2])], rest[2:]
+            continue
         if not rest or rest[0] not in children:
             return f"there is no command '{' '.join(rest[:1])}'"
         command = children[rest.pop(0)]

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from tests.house.source import PRODUCT, modules
 
-__all__ = ["asserts", "decoders_at_the_door", "machine_paths", "network_imports", "stray_errors", "unsafe_calls", "unsafe_imports"]
+__all__ = [
+    "asserts",
+    "decoders_at_the_door",
+    "machine_paths",
+    "network_imports",
+    "stray_errors",
+    "unsafe_calls",
+    "unsafe_imports",
+]
 
 RUNS_DATA = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 REACHES_OUT = {
@@ -22,7 +30,11 @@ REACHES_OUT = {
     "aiohttp",
     "urllib3",
 }
-MAY_REACH_OUT = {"src/commonspace/serve/fetch.py", "src/commonspace/shell/client/pooled.py"}
+MAY_REACH_OUT = {
+    "src/commonspace/encode/remote/call.py",
+    "src/commonspace/serve/fetch.py",
+    "src/commonspace/shell/client/pooled.py",
+}
 """Modules whose very purpose is to speak to an address that a person named."""
 DECODERS = {"PIL", "av", "soundfile", "pypdfium2", "pyarrow"}
 DOOR = "src/commonspace/shell/api/"

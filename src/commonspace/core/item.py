@@ -8,7 +8,20 @@ from numpy.typing import NDArray
 
 from commonspace.core.modality import Modality
 
-__all__ = ["Audio", "Content", "Decoded", "Embedded", "Metadata", "Piece", "Pixels", "Span", "Table", "Trace"]
+__all__ = [
+    "Audio",
+    "Content",
+    "Decoded",
+    "Embedded",
+    "Metadata",
+    "Piece",
+    "Pixels",
+    "Row",
+    "Scalar",
+    "Span",
+    "Table",
+    "Trace",
+]
 
 Pixels = NDArray[np.uint8]
 """An image: height x width x 3, RGB."""
@@ -49,6 +62,17 @@ class Table:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of a table; ``shares`` say for each number what share of its column is smaller, where that is known."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    cells: tuple[Scalar | None, ...]
+    shares: tuple[float | None, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """Where in its item a piece lies; only what applies is set. Times in seconds, pages from one."""
 
@@ -60,8 +84,9 @@ class Span:
     end_char: int | None = None
 
 
-Content = str | Pixels | Audio
-"""What a tower takes: text, an RGB image, or mono sound at the rate the decoding asked for."""
+Content = str | Pixels | Audio | Trace | Row
+"""What a tower takes: text, an RGB image, mono sound at the rate the decoding asked for, a stretch of a sensor
+recording, or a row of a table."""
 
 
 @final

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Literal, final
 
 from commonspace.core.modality import Modality
 
-__all__ = ["Cache", "Fetch", "Objectives", "Rates", "Server"]
+__all__ = ["Cache", "Fetch", "NetworkedIndex", "Objectives", "Rates", "Server"]
 
 MEGABYTE = 1_000_000
 
@@ -75,6 +75,23 @@ class Rates:
 
     compute_milliseconds: float = 0.0
     burst_seconds: float = 10.0
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkedIndex:
+    """Where the vectors that searches look at are kept, if not in memory; the store's folder stays the truth.
+
+    ``url`` holds no password: ``secret_file`` is a file that holds a password, token or key and nothing else.
+    ``exact`` looks at every row there; else the server's own approximate index finds the candidates.
+    """
+
+    backend: Literal["milvus", "postgres", "lance", "qdrant"] | None = None
+    url: str | None = None
+    collection: str = "commonspace"
+    secret_file: Path | None = None
+    exact: bool = True
+    timeout_seconds: float = 10.0
 
 
 @final

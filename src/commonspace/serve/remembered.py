@@ -38,7 +38,8 @@ def answer_key(source: Source, fingerprint: str, tenant: str) -> bytes:
         raise TypeError("files on the server's side are not remembered")
     is_text = isinstance(source.origin, str)
     content = source.origin.encode("utf-8", "surrogatepass") if isinstance(source.origin, str) else source.origin
-    hasher = blake3(f"{fingerprint}\0{tenant}\0{'text' if is_text else 'media'}\0".encode())
+    kind = ("asked " if source.asked else "") + ("text" if is_text else "media")
+    hasher = blake3(f"{fingerprint}\0{tenant}\0{kind}\0".encode())
     return hasher.update(content).digest()
 
 

@@ -20,7 +20,7 @@ from pydantic_settings import (
 from commonspace.core.errors import UsageError
 from commonspace.core.modality import Modality
 from commonspace.ingest.limits import Limits
-from commonspace.serve.groups import Cache, Fetch, Objectives, Rates, Server
+from commonspace.serve.groups import Cache, Fetch, NetworkedIndex, Objectives, Rates, Server
 
 __all__ = ["CONFIG_VARIABLE", "ENVIRONMENT_PREFIX", "Origin", "Settings", "Weights", "variable"]
 
@@ -52,6 +52,8 @@ class Weights:
     image: float = 1.0
     audio: float = 1.0
     video: float = 1.0
+    sensor: float = 1.0
+    table: float = 1.0
 
     def by_modality(self) -> dict[Modality, float]:
         """The weights under their modalities."""
@@ -66,6 +68,7 @@ GROUPS: Mapping[str, type[Any]] = {
     "rates": Rates,
     "cache": Cache,
     "fetch": Fetch,
+    "index": NetworkedIndex,
 }
 
 
@@ -79,6 +82,12 @@ class Settings(BaseSettings):
 
     model: str = Field("nano", min_length=1, description="The space to embed with: a name or a space's folder.")
     models_folder: Path | None = Field(None, description="A folder of spaces, looked in before the installed ones.")
+    cache_folder: Path | None = Field(
+        None, description="Where exports and measurements of models are kept; else the user's cache folder."
+    )
+    allow_remote: bool = Field(
+        default=False, description="Let a provider's model embed: what is embedded then leaves this machine."
+    )
     store: Path | None = Field(None, description="The store that commands use when --store is not given.")
     workers: int = Field(0, ge=0, le=256, description="Decoding processes; 0 is one a processor core.")
     precision: Literal["auto", "f32", "bf16"] = Field(
@@ -90,6 +99,9 @@ class Settings(BaseSettings):
         min_length=1,
         description="Whisper for CTranslate2, a folder or a cached name; with it speech is transcribed.",
     )
+    reranker_model: Path | None = Field(
+        None, description="A cross-encoder's folder; with it the first hits of a search with words are re-ranked."
+    )
     weights: Weights = Field(default_factory=Weights, description="What each modality counts in a mixed list.")
     limits: Limits = Field(default_factory=Limits, description="What input may be at most.")
     server: Server = Field(default_factory=Server, description="Where the service listens, and its requests' limits.")
@@ -97,6 +109,7 @@ class Settings(BaseSettings):
     rates: Rates = Field(default_factory=Rates, description="Compute that a key may use.")
     cache: Cache = Field(default_factory=Cache, description="What remembered answers may take.")
     fetch: Fetch = Field(default_factory=Fetch, description="Whether media are fetched by URL, and from where.")
+    index: NetworkedIndex = Field(default_factory=NetworkedIndex, description="A networked store for the vectors.")
 
     @classmethod
     def load(cls, flags: Nested | None = None) -> Self:
@@ -171,7 +184,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"'{about.field_name}.{name}' is {value}; it must be above zero")
         return group
 
-    @field_validator("server", "rates", "cache", "fetch")
+    @field_validator("server", "rates", "cache", "fetch", "index")
     @classmethod
     def _nothing_below_zero(cls, group: Any, about: ValidationInfo) -> Any:
         for name, value in asdict(group).items():

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from commonspace.core.item import Audio
+from commonspace.core.item import Audio, Row, Trace
 from commonspace.core.modality import Modality
 from commonspace.encode.prepare import Preparer
 from commonspace.encode.tower import Features, Tower
@@ -19,6 +19,8 @@ SIZES: Final = (1, 4)
 REPEATS: Final = 3
 WORDS: Final = (8, 40, 120)
 SECONDS: Final = (1.0, 10.0)
+SIDE: Final = 512
+RECORDING_SAMPLES: Final = 500
 
 
 def measure_curves(preparer: Preparer, towers: Mapping[Modality, Tower]) -> dict[Modality, Curve]:
@@ -41,14 +43,23 @@ def _samples(preparer: Preparer, modality: Modality) -> list[Features]:
     if modality == Modality.TEXT:
         return [prepare("word " * count) for count in WORDS]
     if modality == Modality.IMAGE:
-        side = preparer.plan.image_side
+        side = min(preparer.plan.image_side, SIDE)
         return [prepare(noise.integers(0, 255, (side, side, 3), dtype=np.uint8))]
+    if modality == Modality.SENSOR:
+        return [prepare(_recording(noise))]
+    if modality == Modality.TABLE:
+        return [prepare(Row(columns=("word",), types=("text",), cells=("word " * 40,), shares=(None,)))]
     return [prepare(_sound(noise, preparer.plan, seconds)) for seconds in SECONDS]
 
 
 def _sound(noise: np.random.Generator, plan: Plan, seconds: float) -> Audio:
     samples = noise.normal(0.0, 0.1, int(seconds * plan.audio_rate)).astype(np.float32)
     return Audio(array=samples, rate=plan.audio_rate)
+
+
+def _recording(noise: np.random.Generator) -> Trace:
+    samples = noise.normal(0.0, 1.0, (RECORDING_SAMPLES, 1)).astype(np.float32)
+    return Trace(array=samples, rate_hz=50.0, channels=("acceleration",), units=("m/s^2",))
 
 
 def _timed(run: Callable[[], object]) -> float:

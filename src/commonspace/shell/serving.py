@@ -14,7 +14,6 @@ from commonspace.core.modality import Modality
 from commonspace.core.space import Space
 from commonspace.encode import catalog
 from commonspace.encode.embedder import Embedder
-from commonspace.encode.manifest import Manifest
 from commonspace.encode.tower import Tower
 from commonspace.index.store import Store
 from commonspace.ingest.pool import WorkerPool
@@ -125,11 +124,11 @@ def _towers(embedder: Embedder) -> dict[Modality, Tower]:
 
 
 def _model(settings: Settings) -> Model:
-    manifest = Manifest.read(catalog.folder_of(settings.model, settings.models_folder))
+    card = catalog.card_of(catalog.folder_of(settings.model, settings.models_folder))
     return Model(
-        name=manifest.space.name,
-        version=manifest.version,
-        licence=manifest.licence,
-        description=manifest.description,
-        calibrated=bool(manifest.calibration),
+        name=card.space.name,
+        version=card.version,
+        licence=card.licence,
+        description=card.description,
+        calibrated=card.calibrated,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import pytest
 import soundfile
 
 from commonspace.apps.collection import Collection
+from commonspace.apps.speech import with_speech
 from commonspace.core.errors import ItemError
 from commonspace.core.item import Audio
 from commonspace.encode.speech import Passage, Transcriber, Transcript
 from commonspace.index.store import Store
 from commonspace.ingest.pool import WorkerPool
+from commonspace.ingest.source import source_of
 from tests.fakes import FAKE_SPACE, fake_embedder
 
 WORDS = "the night train leaves at ten"
@@ -79,6 +82,16 @@ def test_words_become_a_segment_with_their_moment_beside_the_sound(tmp_path: Pat
     assert (hit.segment.text, hit.segment.span.start_seconds, hit.segment.span.end_seconds) == (WORDS, 1.5, 3.25)
     assert hit.metadata["language"] == "en"
     assert not by_sound.is_speech
+
+
+def test_a_transcriber_hears_16_kilohertz_whatever_rate_the_space_hears_at(tmp_path: Path) -> None:
+    own = fake_embedder().preparer
+    preparer = replace(own, plan=replace(own.plan, audio_rate=48_000), keep_sound=True)
+    scribe = Scribe()
+
+    with_speech(preparer(source_of(sound(tmp_path / "a.wav", 0.5))), scribe, preparer)
+
+    assert [(each.rate, len(each.array)) for each in scribe.heard] == [(16_000, 12 * 16_000)]
 
 
 def test_the_items_notes_say_that_speech_was_transcribed(tmp_path: Path, opens: Opens) -> None:

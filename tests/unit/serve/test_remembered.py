@@ -33,9 +33,10 @@ def test_no_two_contents_kinds_spaces_or_tenants_share_a_key() -> None:
         answer_key(source_of("b"), "f", "t"),
         answer_key(text, "g", "t"),
         answer_key(text, "f", "u"),
+        answer_key(replace(text, asked=True), "f", "t"),
     }
 
-    assert len(keys) == 5
+    assert len(keys) == 6
     assert answer_key(source_of("a"), "f", "t") in keys
 
 

@@ -1,10 +1,10 @@
 """A house without models or stores: the commands' seams, filled with values that a test chose."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, final
+from typing import Any, Self, Unpack, final
 
 import numpy as np
 
@@ -14,10 +14,11 @@ from commonspace.core.errors import CommonspaceError, ItemError
 from commonspace.core.item import Span
 from commonspace.core.modality import Modality
 from commonspace.core.space import Space
-from commonspace.encode.catalog import SpaceCard
+from commonspace.encode.catalog import SpaceCard, Unusable
 from commonspace.encode.embedder import Embedding
 from commonspace.ingest.source import ItemFailure
 from commonspace.retrieve.hit import Hit, Segment
+from commonspace.retrieve.ranking import Options
 from commonspace.serve.settings import Settings
 from tests.fakes import FAKE_SPACE
 
@@ -68,10 +69,19 @@ class FakeCollection:
     held: dict[str, int] = field(default_factory=dict)
     items: dict[Modality, int] = field(default_factory=lambda: {Modality.IMAGE: 2, Modality.TEXT: 1})
     asked: list[Any] = field(default_factory=list)
+    options: list[Options] = field(default_factory=list)
     closed: bool = False
+    described: Path | None = None
 
-    def index(self, paths: Sequence[str | Path], *, progress: Callable[[Progress], None] | None = None) -> IndexReport:
+    def index(
+        self,
+        paths: Sequence[str | Path],
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        metadata: Path | None = None,
+    ) -> IndexReport:
         self.asked.append(list(paths))
+        self.described = metadata
         if progress is not None:
             progress(Progress(done=3, total=8, failed=0, unchanged=0, current="three.png", seconds=1.0))
         if isinstance(self.outcome, BaseException):
@@ -79,16 +89,18 @@ class FakeCollection:
         self.items = {**self.items, Modality.IMAGE: self.items[Modality.IMAGE] + self.outcome.added}
         return self.outcome
 
-    def search(
-        self,
-        query: object,
-        *,
-        k: int = 10,
-        modality: str | Modality | None = None,
-        min_probability: float | None = None,
-    ) -> list[Hit]:
-        self.asked.append((query, k, modality))
-        return [hit for hit in self.hits if (hit.probability or 0.0) >= (min_probability or 0.0)]
+    def search(self, query: object, **options: Unpack[Options]) -> list[Hit]:
+        self.asked.append((query, options.get("k"), options.get("modality")))
+        self.options.append(options)
+        return [hit for hit in self.hits if (hit.probability or 0.0) >= (options.get("min_probability") or 0.0)]
+
+    def watch(self, folders: Sequence[str | Path]) -> Iterator[IndexReport]:
+        """One report, then Ctrl-C."""
+        self.asked.append(list(folders))
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        yield self.outcome
+        raise KeyboardInterrupt
 
     def remove(self, targets: Sequence[str]) -> int:
         return sum(self.held.pop(target, 0) for target in targets)
@@ -147,6 +159,11 @@ class FakeHouse:
         self.settings.append(settings)
         return FakeEmbedder()
 
+    def bias(self, path: Path, space: Space, settings: Settings) -> None:
+        del space
+        self.opened.append((path, False))
+        self.settings.append(settings)
+
     def spaces(self, settings: Settings) -> list[SpaceCard]:
         self.settings.append(settings)
         card = SpaceCard(
@@ -158,3 +175,7 @@ class FakeHouse:
             num_bytes=55_000_000,
         )
         return [card]
+
+    def unusable(self, settings: Settings) -> list[Unusable]:
+        self.settings.append(settings)
+        return []

@@ -49,6 +49,13 @@ def test_some_failures_exit_3_and_go_to_the_store(run: Run, house: FakeHouse, st
     assert str(store / "failures.jsonl") in result.stderr
 
 
+def test_a_table_of_fields_is_handed_on(run: Run, house: FakeHouse, store: Path) -> None:
+    result = run("index", "pictures", "--store", store, "--metadata", "fields.csv")
+
+    assert result.exit_code == 0
+    assert house.collection.described == Path("fields.csv")
+
+
 def test_failures_go_to_the_file_that_was_named(run: Run, house: FakeHouse, store: Path, tmp_path: Path) -> None:
     house.collection.outcome = report(failures=(failure(),))
     named = tmp_path / "bad.jsonl"

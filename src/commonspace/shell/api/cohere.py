@@ -54,7 +54,7 @@ class EmbedBody(BaseModel):
     model: Annotated[str | None, Field(max_length=200)] = None
     input_type: Annotated[
         Literal["search_document", "search_query", "classification", "clustering", "image"],
-        Field(description="Queries and documents have one encoder here, so this changes nothing."),
+        Field(description="A `search_query` is embedded as a query, where the space has another way for queries."),
     ] = "search_document"
     texts: Annotated[list[str] | None, Field(min_length=1)] = None
     images: Annotated[list[str] | None, Field(min_length=1, description="Data URIs.")] = None
@@ -117,6 +117,8 @@ async def embed(body: EmbedBody, request: Request) -> Response:
     terms = terms_of(request, priority=Urgency.BULK if body.priority else None)
     place, items = _items(body)
     wishes = [await _attempt(item, backend.fetcher) for item in items]
+    if body.input_type == "search_query":
+        wishes = [wish if isinstance(wish, ItemError) else [each.to_ask() for each in wish] for wish in wishes]
     results = fail_first(request, await embed_wishes(request, wishes, terms, body.output_dimension), place)
     rows = np.stack([each.vector for each in results])
     used = sum((each.usage for each in results), Usage())

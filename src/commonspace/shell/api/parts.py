@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, final
 
 import orjson
@@ -45,6 +45,10 @@ class Wanted:
     source: Source
     modality: Modality | None = None
     weight: float = 1.0
+
+    def to_ask(self) -> "Wanted":
+        """The same, to search with: some encoders take queries in another way than what is found."""
+        return replace(self, source=replace(self.source, asked=True))
 
 
 Wish = Sequence[Wanted]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar, final
 
 import numpy as np
@@ -37,7 +37,7 @@ class Embedded:
     usage: Usage
     timing: Timing
     compute_seconds: float
-    metadata: Metadata
+    metadata: Metadata = field(default_factory=dict)
 
 
 def backend_of(request: Request) -> Backend:

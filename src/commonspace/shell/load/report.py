@@ -16,7 +16,7 @@ from commonspace.serve.load.firing import Fired
 from commonspace.shell.load.measuring import Measured
 from commonspace.shell.load.plots import bars, lines
 
-__all__ = ["LATENCY_HEAD", "STAGE_HEAD", "Page", "latency_rows", "page", "stage_rows", "write_page"]
+__all__ = ["LATENCY_HEAD", "STAGE_HEAD", "STYLE", "Page", "latency_rows", "page", "stage_rows", "write_page"]
 
 CURVE: Final = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 TICKS: Final = {0.0: "0", 0.5: "50", 0.9: "90", 0.99: "99", 0.999: "99.9"}

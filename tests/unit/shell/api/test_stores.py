@@ -78,25 +78,60 @@ def test_a_file_finds_itself_and_words_may_go_with_it(service: Service, tmp_path
     assert both["hits"][0]["score"] < found["hits"][0]["score"]
 
 
-def test_a_composed_query_is_the_weighted_sum_of_its_parts(service: Service, tmp_path: Path) -> None:
+def test_a_composed_query_is_the_weighted_sum_of_its_parts_less_what_is_unwanted(
+    service: Service, tmp_path: Path
+) -> None:
     one = picture(tmp_path / "one.png", 1)
     service.good("POST", "/stores/a/items", **upload(one, items=[{"id": "one"}]))
     service.good("POST", "/stores/a/items", json=texts("a heron", "a grey heron in the rain"))
     embed = service.here.engine.embedder.embed
     vectors = embed(["a heron", one, "rain"])
-    total = vectors[0] + 0.5 * vectors[1] - 0.25 * vectors[2]
+    total = vectors[0] + 0.5 * vectors[1]
+    total /= np.linalg.norm(total)
 
-    parts = [{"item": "t0"}, {"item": "one", "weight": 0.5}, {"text": "rain", "weight": -0.25}]
-    hits = service.good("POST", "/stores/a/search", json={"query": {"parts": parts}})["hits"]
+    parts = [{"text": "a heron"}, {"image": data_uri(one), "weight": 0.5}, {"text": "rain", "weight": -0.25}]
+    wish = {"query": {"parts": parts}, "explain": True}
+    hits = service.good("POST", "/stores/a/search", json=wish)["hits"]
 
-    wanted = embed([one])[0] @ (total / np.linalg.norm(total))
-    assert next(hit["score"] for hit in hits if hit["name"] == "one.png") == pytest.approx(wanted, abs=1e-5)
+    hit = next(hit for hit in hits if hit["name"] == "one.png")
+    assert hit["score"] == pytest.approx(vectors[1] @ total, abs=1e-5)
+    taken = 0.25 * max(0.0, float(vectors[1] @ vectors[2]))
+    assert hit["explanation"]["unwanted"][0]["takes"] == pytest.approx(taken, abs=1e-5)
+    assert hit["explanation"]["worth"] == pytest.approx(hit["score"] - taken, abs=1e-5)
+    assert [each["part"] for each in hit["explanation"]["parts"]] == ["a heron", "image"]
+
+
+def test_items_of_the_query_are_left_out_and_pages_follow_one_another(service: Service) -> None:
+    service.good("POST", "/stores/a/items", json=texts("a heron", "a grey heron", "rain", "a tin roof"))
+
+    def page(**wish: Any) -> list[str]:
+        wish = {"query": {"parts": [{"item": "t0"}]}, **wish}
+        return [hit["id"] for hit in service.good("POST", "/stores/a/search", json=wish)["hits"]]
+
+    whole = page()
+    assert len(whole) == 3
+    assert page(k=1) + page(k=2, offset=1) == whole
+    assert page(where='name = "nobody"') == []
+    refused(service.ask("POST", "/stores/a/search", json={"query": "x", "where": "price <"}), 400, "usage")
+    refused(service.ask("POST", "/stores/a/search", json={"query": "x", "k": 1000, "offset": 9500}), 400, "usage")
+
+
+def test_a_form_may_say_how_to_answer(service: Service, tmp_path: Path) -> None:
+    one, two = picture(tmp_path / "one.png", 1), picture(tmp_path / "two.png", 2)
+    service.good("POST", "/stores/a/items", **upload(one, two))
+    files = {"file": two.read_bytes()}
+
+    said = {"k": "1", "offset": "1", "explain": "true", "diversity": "0.2", "where": 'modality = "image"'}
+    found = service.good("POST", "/stores/a/search", files=files, data=said)
+
+    assert [(hit["name"], hit["rank"]) for hit in found["hits"]] == [("one.png", 2)]
+    assert found["hits"][0]["explanation"]["ranked_by"] == "score"
 
 
 @pytest.mark.parametrize(
     ("query", "status", "code", "word"),
     [
-        ({"parts": [{"text": "x"}, {"text": "x", "weight": -1}]}, 400, "usage", "cancel"),
+        ({"parts": [{"text": "x", "weight": -1}]}, 400, "usage", "nothing that is wanted"),
         ({"parts": [{"item": "gone"}]}, 404, "not_found", "no item"),
         ({"parts": []}, 400, "invalid_request", "parts"),
         ({"parts": [{"text": "x", "item": "y"}]}, 400, "invalid_request", "exactly one"),
