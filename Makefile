@@ -33,7 +33,7 @@ demo: $(VENV)/.core ## index the bundled samples, search across modalities, writ
 	@$(PY) -m samples.demo $(ARGS)
 
 test: $(VENV)/.test $(VENV)/.js $(VENV)/.milvus ## run the whole test suite
-	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.test ## check style and formatting
 	@$(BIN)/ruff check .

@@ -212,5 +212,5 @@ def test_losses_are_told_by_direction() -> None:
 def test_without_nncf_the_install_line_is_told(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "nncf", None)
 
-    with pytest.raises(MissingExtra, match="pip install nncf"):
+    with pytest.raises(MissingExtra, match=r"pip install 'commonspace\[hub\]'"):
         quantize(str(models / "org" / "clip"), to=models / "small")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from commonspace.core.errors import ItemError
-from commonspace.core.item import Audio, Decoded
+from commonspace.core.item import Audio, Decoded, Row, Trace
 from commonspace.ingest.decode import Plan, decode
 from commonspace.ingest.finding import find_sources
 from commonspace.ingest.limits import ITEM_CODES
@@ -140,6 +140,13 @@ def _check_content(name: str, content: object) -> None:
         assert len(content.array) > 0, name
     elif isinstance(content, str):
         assert content.strip(), name
+    elif isinstance(content, Trace):
+        assert content.array.shape[1] == len(content.channels) == len(content.units), name
+        assert np.isfinite(content.array).all(), name
+        assert len(content.array) > 0, name
+    elif isinstance(content, Row):
+        assert len(content.columns) == len(content.types) == len(content.cells) == len(content.shares), name
+        assert any(cell is not None for cell in content.cells), name
     else:
         assert isinstance(content, np.ndarray), name
         assert content.dtype == np.uint8, name
