@@ -20,6 +20,7 @@ BUSY_TIMEOUT_SECONDS = 30.0
 
 _PRAGMAS = ("foreign_keys = ON", "synchronous = FULL", "fullfsync = ON", "trusted_schema = OFF")
 _WRITER_CACHE = "cache_size = -32768"  # KiB
+_READER_CACHE = "cache_size = -16384"  # the rows of hits lie far apart
 
 
 @final
@@ -120,7 +121,7 @@ def _connect(folder: Path, *, writable: bool) -> sqlite3.Connection:
         check_same_thread=False,
     )
     try:
-        for pragma in (*_PRAGMAS, _WRITER_CACHE if writable else "query_only = ON"):
+        for pragma in (*_PRAGMAS, *((_WRITER_CACHE,) if writable else (_READER_CACHE, "query_only = ON"))):
             connection.execute(f"PRAGMA {pragma}")
         add_functions(connection)
     except BaseException:
