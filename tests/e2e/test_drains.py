@@ -9,7 +9,7 @@ from benchmarks.drains import MIX, UNREMEMBERED, drain_once, kills, requests_of,
 from benchmarks.under_load import in_loop, is_ready
 from tests.e2e.serving import serving
 
-DRAINS: Final = 3
+DRAINS: Final = 2
 KILLS: Final = 2
 
 

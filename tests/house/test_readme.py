@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples" / "media"
 README = ROOT / "README.md"
 ELSEWHERE = {"exports.md", "rag.md"}
-"""Pages whose examples other tests run (tests/e2e/test_{exports_page,rag}.py); those of any other run in order."""
+"""Pages whose examples tests/e2e/test_{exports_page,rag}.py run; those of the others run here, in one go."""
 ADDRESS = "http://127.0.0.1:7700"
 RUN = "from commonspace.shell.cli import main; main()"
 
@@ -121,9 +121,9 @@ def test_the_commands_of_the_readme_and_then_every_python_block_run(world: Path)
             run(["-c", RUN, *(each.replace("~", str(world)) for each in arguments)], world)
 
     found = {page.name: blocks(page.read_text("utf-8"), "python") for page in pages(ROOT) if page.name not in ELSEWHERE}
-    python = ["\n".join(each) for each in found.values() if each]
+    python = [block for each in found.values() for block in each]
     assert len(python) > 2
     with served(serving, world) as url:
         ask(url)
-        for block in python:
-            run(["-W", "error", "-c", block.replace(ADDRESS, url)], world, COMMONSPACE_URL=url)
+        together = "\n".join(block.replace(ADDRESS, url) for block in python)
+        run(["-W", "error", "-c", together], world, COMMONSPACE_URL=url)
