@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -250,7 +249,13 @@ def ground_of(kind: str) -> Iterator[Ground]:
 
 
 def _end(process: int) -> None:
-    os.kill(process, signal.SIGKILL)
+    """Kill a server and what it started, and wait: PostgreSQL's connections outlive their postmaster for a moment."""
+    server = psutil.Process(process)
+    family = [server, *server.children(recursive=True)]
+    for each in family:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    psutil.wait_procs(family, timeout=2)  # who nobody waits for stays listed, dead as it is
 
 
 def _check_free(*ports: int) -> None:
