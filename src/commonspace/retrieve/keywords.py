@@ -4,8 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Final, final
 
+from commonspace.index.filters import And, Compare, Filter, Op
 from commonspace.index.word_match import words_in
 from commonspace.retrieve.candidates import Looking
+from commonspace.retrieve.ranking import Ranking
 
 __all__ = ["KeywordMatch", "coverage", "keyword_matches", "telling_words"]
 
@@ -46,10 +48,7 @@ def keyword_matches(looking: Looking) -> dict[str, KeywordMatch]:
     words = telling_words(looking.asked.words)
     if not words:
         return {}
-    only = looking.ranking.modality
-    wide = KEYWORD_POOL if only is None else 5 * KEYWORD_POOL
-    found = looking.store.match(" ".join(words), k=wide, where=looking.ranking.where)
-    found = [hit for hit in found if only is None or hit.item.modality is only][:KEYWORD_POOL]
+    found = looking.store.match(" ".join(words), k=KEYWORD_POOL, where=_wanted(looking.ranking))
     standing = words_in(words, [f"{hit.item.name}\n{hit.text or ''}" for hit in found])
     matches: dict[str, KeywordMatch] = {}
     for hit, there in zip(found, standing, strict=True):
@@ -62,6 +61,14 @@ def keyword_matches(looking: Looking) -> dict[str, KeywordMatch]:
                 rank=len(matches) + 1 if known is None else known.rank,
             )
     return matches
+
+
+def _wanted(ranking: Ranking) -> Filter | None:
+    """The filter with the modality in it, so that the best of that modality are found however many others match."""
+    if ranking.modality is None:
+        return ranking.where
+    only = Compare(field="modality", op=Op.EQUAL, value=ranking.modality.value)
+    return only if ranking.where is None else And(parts=(ranking.where, only))
 
 
 def coverage(words: tuple[str, ...], there: tuple[str, ...]) -> float:

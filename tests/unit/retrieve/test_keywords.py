@@ -194,3 +194,16 @@ def test_where_all_that_is_near_is_unwanted_what_leads_away_is_found(tmp_path: P
 
         assert found(made, Asked(parts=(part(QUERY),)), k=POOL + 1)[-1].name != "cow.jpg"
         assert found(made, query, k=1)[0].name == "cow.jpg"
+
+
+def test_words_of_one_modality_are_found_however_many_others_match(tmp_path: Path, judging: Judging) -> None:
+    """The modality is part of what is matched, not a sieve behind the best few matches."""
+    texts = [entry(f"{place}.txt", row(0.1, 6), "dog dog dog barking") for place in range(600)]
+    with Store.create(tmp_path / "many.cs", FAKE_SPACE) as many:
+        many.put([*texts, entry("dog.jpg", row(0.2, 3)), entry("other.jpg", row(0.25, 4))])
+        hits = found(many, asked("dog barking"), judging, k=2, modality=IMAGE, explain=True)
+
+    told = {hit.name: hit.explanation and hit.explanation.words for hit in hits}
+    assert told["dog.jpg"] is not None
+    assert told["dog.jpg"].words == ("dog",)
+    assert hits[0].name == "dog.jpg"

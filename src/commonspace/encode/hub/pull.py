@@ -111,9 +111,7 @@ def pull(request: Request, say: Callable[[str], None] | None = None) -> Pulled:
     fetched = 0
     with answering(request.name, request.revision):
         for each in wanted:
-            digests[each.name], came = _fetched(
-                _Job(hub=hub, request=request, commit=about.sha, draft=draft), each, say
-            )
+            digests[each.name], came = _fetched(job, each, say)
             fetched += came
     _lock(job, licence, wanted, digests)
     _settle(draft, request.folder)
