@@ -24,7 +24,7 @@ COMPILE = $(PY) -m uv pip compile --quiet --upgrade --universal --fork-strategy 
 	--exclude-newer '7 days' --no-emit-index-url --no-header --annotation-style line
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types contracts docs nano nano-full evaluate-nano corpus evaluate bench bench-index bench-load bench-serving schema soak lock clean
+.PHONY: help demo ready test lint format types contracts docs nano nano-full evaluate-nano corpus evaluate bench bench-index bench-load bench-serving schema soak lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,9 @@ help: ## list the targets
 demo: $(VENV)/.core ## index the bundled samples, search across modalities, write a contact sheet
 	@$(PY) -m samples.demo $(ARGS)
 
-test: $(VENV)/.test $(VENV)/.js $(VENV)/.milvus ## run the whole test suite
+ready: $(VENV)/.test $(VENV)/.js $(VENV)/.milvus ## install what the tests need
+
+test: ready ## run the whole test suite
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.test ## check style and formatting

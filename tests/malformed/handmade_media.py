@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from functools import cache
 
 import numpy as np
 
@@ -13,12 +14,14 @@ __all__ = ["bombs", "films", "pictures", "sounds"]
 NUM_SAMPLES = 8000
 
 
-def bombs() -> list[Case]:
+@cache
+def bombs() -> tuple[Case, ...]:
     """Small files that claim, or unfold to, far more than they should."""
     zeros = zlib.compress(bytes(1000))
     flat = zlib.compress(bytes(6000 * 751), 9)
-    text_bomb = _chunk(b"zTXt", b"a\x00\x00" + zlib.compress(bytes(100_000_000), 9))
-    profile_bomb = _chunk(b"iCCP", b"a\x00\x00" + zlib.compress(bytes(100_000_000), 9))
+    flood = zlib.compress(bytes(100_000_000), 9)
+    text_bomb = _chunk(b"zTXt", b"a\x00\x00" + flood)
+    profile_bomb = _chunk(b"iCCP", b"a\x00\x00" + flood)
     jpeg = bytearray(seed_files()["picture.jpeg"])
     at = jpeg.index(b"\xff\xc0") + 5
     jpeg[at : at + 4] = b"\xff\xdc\xff\xdc"
@@ -31,7 +34,7 @@ def bombs() -> list[Case]:
         + struct.pack("<HHII", 256, 4, 1, 90_000)
         + struct.pack("<HHII", 257, 4, 1, 90_000)
     )
-    return [
+    return (
         Case(name="bomb-2500-megapixels.png", data=_png(50_000, 50_000, zeros), code="too_many_pixels"),
         Case(name="bomb-170-megapixels.png", data=_png(13_000, 13_000, zeros), code="too_many_pixels"),
         Case(name="bomb-long-side.png", data=_png(17_000, 2000, zeros), code="too_many_pixels"),
@@ -42,7 +45,7 @@ def bombs() -> list[Case]:
         Case(name="bomb.bmp", data=bytes(bmp), code="too_many_pixels"),
         Case(name="bomb.gif", data=bytes(gif), code="too_many_pixels"),
         Case(name="bomb.tiff", data=tiff + bytes(64)),
-    ]
+    )
 
 
 def pictures() -> list[Case]:

@@ -5,6 +5,7 @@ import gzip
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import cycle
 from typing import Any, Final, final
 
@@ -50,10 +51,11 @@ class Attack:
     headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
 
 
-def bomb_cases() -> list[Case]:
+@cache
+def bomb_cases() -> tuple[Case, ...]:
     """Files that unfold, or claim to: thirty and more."""
     listed = [each for each in (*documents(), *tables(), *texts(), *sounds()) if each.name in OTHER_BOMBS]
-    return [*bombs(), *unfolding(), *listed]
+    return (*bombs(), *unfolding(), *listed)
 
 
 def bomb_attacks() -> list[Attack]:
