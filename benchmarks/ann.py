@@ -1,10 +1,11 @@
 """Recall against queries a second, ours and rivals in one run: bare libraries, and databases in the process.
 
-    python -m benchmarks.ann [--rows 100000] [--only NAME] [--json FILE] [--write]
+    python -m benchmarks.ann [--rows 100000] [--only NAME] [--json FILE [--merge]] [--write] [--table NAME]
 
 Every engine gets the same rows in a process of its own with one thread, and queries one by one: of the rows' own
 modality and of another (``modal_vectors``). Queries a second are by the clock; ``core`` is by processor time, which a
 busy machine spoils less. Memory is what the process grew by; disk, what it wrote. An engine that cannot run says why.
+With ``--merge`` a long run is done in pieces: what ``--json`` holds of other engines stays, and goes into the tables.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 from typing import Any, Final, final
@@ -82,9 +84,19 @@ def asked(engine: Engine, queries: Vectors, truth: Ids, knob: int, below: int | 
     return float(np.mean(shares)), len(queries) / wall, len(queries) / core
 
 
+def prepared(folder: Path, num_rows: int, dimension: int, num_queries: int) -> None:
+    """Rows, queries and the true answers to all that is asked, for every engine's process to read."""
+    data = modal_vectors(num_rows, dimension, num_queries)
+    np.save(folder / "rows.npy", data.rows)
+    for sort, queries in (("other", data.other), ("same", data.same)):
+        np.save(folder / f"{sort}.npy", queries)
+        np.save(folder / f"truth-{sort}.npy", truth_of(data.rows, queries, None))
+    for below in FILTERS:
+        np.save(folder / f"truth-{below}.npy", truth_of(data.rows, data.other[:FILTERED_QUERIES], below))
+
+
 def points_of(engine: Engine, folder: Path) -> Iterator[Point]:
     """Every knob over both sorts of queries, then the filters at the widest knob."""
-    rows = np.load(folder / "rows.npy", mmap_mode="r")
     sorts = {name: np.load(folder / f"{name}.npy") for name in ("other", "same")}
     for name, queries in sorts.items():
         truth = np.load(folder / f"truth-{name}.npy")
@@ -101,7 +113,7 @@ def points_of(engine: Engine, folder: Path) -> Iterator[Point]:
             )
     for below in FILTERS if engine.can_filter else ():
         some, knob = sorts["other"][:FILTERED_QUERIES], engine.knobs[-1]
-        recall, wall, core = asked(engine, some, truth_of(rows, some, below), knob, below)
+        recall, wall, core = asked(engine, some, np.load(folder / f"truth-{below}.npy"), knob, below)
         yield Point(
             engine=engine.name,
             knob=knob,
@@ -117,9 +129,8 @@ def run_engine(name: str, folder: Path, answers: Any) -> None:
     """In a process of its own: build, ask, send what came out."""
     engine, place = ENGINES[name](), folder / "engine"
     place.mkdir()
-    rows = np.load(folder / "rows.npy", mmap_mode="r")
     try:
-        held = np.array(rows)
+        held = np.load(folder / "rows.npy")
         before, wall, core = resident_bytes(), perf_counter(), process_time()
         engine.build(held, place)
         engine.ask(np.load(folder / "other.npy")[0], K, engine.knobs[0], None)
@@ -149,26 +160,33 @@ def measured(
     context = multiprocessing.get_context("spawn")
     buildings: list[Building] = []
     points: list[Point] = []
-    data = modal_vectors(num_rows, dimension, num_queries)
-    for name in names:
-        with TemporaryDirectory() as scratch:
-            folder = Path(scratch)
-            np.save(folder / "rows.npy", data.rows)
-            for sort, queries in (("other", data.other), ("same", data.same)):
-                np.save(folder / f"{sort}.npy", queries)
-                np.save(folder / f"truth-{sort}.npy", truth_of(data.rows, queries, None))
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        prepared(folder, num_rows, dimension, num_queries)
+        for name in names:
             answers = context.SimpleQueue()
             child = context.Process(target=run_engine, args=(name, folder, answers))
             child.start()
-            child.join(0)
             while child.is_alive() and answers.empty():
                 child.join(0.2)
             built, found = (Building(engine=name, failure="its process died"), []) if answers.empty() else answers.get()
             child.join()
-        print(built, *found, sep="\n", file=sys.stderr)
-        buildings.append(built)
-        points += found
+            rmtree(folder / "engine", ignore_errors=True)
+            print(built, *found, sep="\n", file=sys.stderr)
+            buildings.append(built)
+            points += found
     return buildings, points
+
+
+def with_earlier(
+    file: Path, buildings: Sequence[Building], points: Sequence[Point]
+) -> tuple[list[Building], list[Point]]:
+    """What a file holds of engines that were not run now, then these."""
+    record = json.loads(file.read_text("utf-8")) if file.exists() else {"buildings": [], "points": []}
+    run = {each.engine for each in buildings}
+    before = [Building(**each) for each in record["buildings"] if each["engine"] not in run]
+    found = [Point(**each) for each in record["points"] if each["engine"] not in run]
+    return [*before, *buildings], [*found, *points]
 
 
 def tables(buildings: Sequence[Building], points: Sequence[Point]) -> str:
@@ -215,16 +233,22 @@ def main() -> int:
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--only", action="append", choices=list(ENGINES), help="an engine; repeatable")
     parser.add_argument("--json", type=Path, help="write every figure into a file")
+    parser.add_argument("--merge", action="store_true", help="keep what that file holds of engines not run now")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
+    parser.add_argument("--table", default="ann", help="which table there: ann, or ann-million")
     options = parser.parse_args()
+    if options.merge and not options.json:
+        parser.error("--merge adds to the file that --json names")
     buildings, points = measured(options.rows, options.dimension, options.queries, options.only or list(ENGINES))
+    if options.merge:
+        buildings, points = with_earlier(options.json, buildings, points)
     print(tables(buildings, points))
     if options.json:
         record = {"buildings": [asdict(each) for each in buildings], "points": [asdict(each) for each in points]}
         options.json.write_text(json.dumps(record, indent=2), "utf-8")
     if options.write:
         words = f"{options.rows:,} vectors x {options.dimension}, {options.queries} queries of each sort, seed 0."
-        write_table("ann", f"{words}\n\n{tables(buildings, points)}")
+        write_table(options.table, f"{words}\n\n{tables(buildings, points)}")
     return 0
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from commonspace.core.modality import Modality
 from commonspace.core.vectors import Vectors
-from commonspace.index.columns import CODES
+from commonspace.index.columns import CHUNK_ROWS, CODES
 
 __all__ = ["ItemBias", "extended", "extended_queries"]
 
@@ -23,11 +23,13 @@ ItemBias = Callable[[Modality, Vectors], NDArray[np.float32]]
 def extended(vectors: Vectors, towers: NDArray[np.uint8], bias: ItemBias) -> Vectors:
     """Each vector with its bias as one more number: n x (d + 1); ``towers`` are the segments' modality codes."""
     rows = np.empty((len(vectors), vectors.shape[1] + 1), np.float32)
-    rows[:, :-1] = vectors
-    for modality, code in CODES.items():
-        mine = towers == code
-        if mine.any():
-            rows[mine, -1] = bias(modality, np.ascontiguousarray(vectors[mine]))
+    for at in range(0, len(vectors), CHUNK_ROWS):  # of a mapped file no more than this is copied besides
+        block, codes, part = vectors[at : at + CHUNK_ROWS], towers[at : at + CHUNK_ROWS], rows[at : at + CHUNK_ROWS]
+        part[:, :-1] = block
+        for modality, code in CODES.items():
+            mine = codes == code
+            if mine.any():
+                part[mine, -1] = bias(modality, np.ascontiguousarray(block[mine]))
     return rows
 
 

@@ -3,18 +3,18 @@
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 
 import numpy as np
 
 from commonspace.core.errors import SpaceMismatch, UsageError
-from commonspace.core.item import Span
+from commonspace.core.item import Region, Span
 from commonspace.core.modality import Modality
 from commonspace.index.records import Entry, StoredItem, StoredSegment, item_id
 
 __all__ = ["UNIT_TOLERANCE", "check_count", "check_entries", "check_modalities", "check_vectors"]
 
 UNIT_TOLERANCE = 1e-3
+LEAST_SQUARE, MOST_SQUARE = (1 - UNIT_TOLERANCE) ** 2, (1 + UNIT_TOLERANCE) ** 2
 INTEGER_LIMIT = 2**63
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -57,13 +57,14 @@ def check_vectors(vectors: object, dimension: int, owner: str) -> None:
             f"Vectors of dimension {vectors.shape[1]} ('{owner}') do not belong in a space of dimension {dimension}.",
             fix="Embed with the store's own space (`commonspace info` names it), or use another store.",
         )
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
+    if all(LEAST_SQUARE <= square <= MOST_SQUARE for square in squares.tolist()):  # not so of NaN
+        return
+    lengths = np.sqrt(squares)
     if not np.isfinite(lengths).all():
         raise _refused(owner, "a vector holds NaN or infinity")
-    errors = np.abs(lengths - 1.0)
-    if errors.max(initial=0.0) > UNIT_TOLERANCE:
-        worst = lengths[int(errors.argmax())]
-        raise _refused(owner, f"a vector has length {worst:.6g}, not one (commonspace.core.vectors.unit scales rows)")
+    worst = lengths[int(np.abs(lengths - 1.0).argmax())]
+    raise _refused(owner, f"a vector has length {worst:.6g}, not one (commonspace.core.vectors.unit scales rows)")
 
 
 def check_count(k: object) -> None:
@@ -111,8 +112,12 @@ def _check_segment(segment: StoredSegment, uri: str) -> None:
         value = getattr(segment, field)
         if not isinstance(value, kinds):
             raise _refused(uri, f"a segment's {field} is {value!r}")
-    for place, value in asdict(segment.span or Span()).items():
-        if not (value is None or _is_scalar(value)):
+    span = Span() if segment.span is None else segment.span
+    regions: object = span.regions
+    if not isinstance(regions, tuple) or not all(map(_is_region, regions)):
+        raise _refused(uri, f"a segment's span has regions {regions!r}")
+    for place, value in span.to_dict().items():
+        if place != "regions" and not _is_scalar(value):
             raise _refused(uri, f"a segment's span has {place} {value!r}")
 
 
@@ -129,6 +134,12 @@ def _is_scalar(value: object) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     return isinstance(value, str | int)
+
+
+def _is_region(value: object) -> bool:
+    if not isinstance(value, Region) or not all(isinstance(side, int | float) for side in value.to_dict().values()):
+        return False
+    return 0 <= value.left <= value.right <= 1 and 0 <= value.top <= value.bottom <= 1
 
 
 def _is_integer(value: object) -> bool:

@@ -16,7 +16,7 @@ A = TypeVar("A")
 
 @final
 class _Ticket(Generic[Q, A]):
-    """One caller's question; its event is set when there is an answer, or when its caller is to lead."""
+    """The question of one caller who waits; its event is set when there is an answer, or when its caller is to lead."""
 
     __slots__ = ("answer", "called", "error", "is_done", "question")
 
@@ -45,21 +45,32 @@ class Coalescer(Generic[Q, A]):
 
     def ask(self, question: Q) -> A:
         """The answer to one question; what ``work`` raises is raised in every caller of the batch."""
-        ticket: _Ticket[Q, A] = _Ticket(question)
         with self._lock:
-            self._waiting.append(ticket)
-            leads, self._is_led = not self._is_led, True
-        if not leads:
-            try:
-                ticket.called.wait()
-            except BaseException:
-                self._leave(ticket)
-                raise
+            ticket = _Ticket[Q, A](question) if self._is_led else None
+            if ticket is not None:
+                self._waiting.append(ticket)
+            self._is_led = True
+        if ticket is None:
+            return self._alone(question)
+        try:
+            ticket.called.wait()
+        except BaseException:
+            self._leave(ticket)
+            raise
         if not ticket.is_done:
             self._lead(ticket)
         if ticket.error is not None:
             raise ticket.error
         return ticket.answer  # type: ignore[return-value]  # done without an error: A itself may be None
+
+    def _alone(self, question: Q) -> A:
+        """Answer one question while nobody else's is; those who come meanwhile wait, and one of them leads next."""
+        try:
+            (answer,) = self._work([question])
+            return answer
+        finally:
+            with self._lock:
+                self._hand_on()
 
     def _lead(self, own: _Ticket[Q, A]) -> None:
         """Answer everything that is queued, then let one of those who still wait lead."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from commonspace.core.modality import Modality
 from commonspace.core.vectors import Vectors
+from commonspace.index.ascending import places_of
 from commonspace.index.index import Ids, Mask
 from commonspace.index.rows import read_vectors, unreadable
 
@@ -58,7 +59,7 @@ class Columns:
 
     def places(self, ids: Ids) -> Ids:
         """Where these ids, all of them held, stand."""
-        return np.searchsorted(self.ids, ids)
+        return places_of(self.ids, ids)
 
 
 def removals_since(connection: sqlite3.Connection, sequence: int, path: Path) -> Ids:

@@ -2,10 +2,11 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Lock
+from types import TracebackType
 from typing import final
 from urllib.parse import quote
 
@@ -46,17 +47,9 @@ class Database:
         """Whether this was opened for writing."""
         return self._writable
 
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
         """One consistent view of the store, whatever is written meanwhile."""
-        with reported(self._folder):
-            connection = self._take_reader()
-            try:
-                connection.execute("BEGIN")
-                yield connection
-                connection.execute("ROLLBACK")
-            finally:
-                self._give_reader(connection)
+        return _Reading(self._folder, self._take_reader, self._give_reader)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -102,6 +95,41 @@ class Database:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreError(f"The store '{self._folder}' has been closed.", fix="Open it again.")
+
+
+@final
+class _Reading:
+    """A transaction that only reads, on a connection taken from a pool and given back to it."""
+
+    __slots__ = ("_connection", "_give", "_reported", "_take")
+
+    def __init__(
+        self, folder: Path, take: Callable[[], sqlite3.Connection], give: Callable[[sqlite3.Connection], None]
+    ) -> None:
+        self._take = take
+        self._give = give
+        self._reported = reported(folder)
+
+    def __enter__(self) -> sqlite3.Connection:
+        with self._reported:
+            self._connection = self._take()
+            try:
+                self._connection.execute("BEGIN")
+            except BaseException:
+                self._give(self._connection)
+                raise
+            return self._connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._reported:
+            try:
+                if error is None:
+                    self._connection.execute("ROLLBACK")
+            finally:
+                self._give(self._connection)
+        self._reported.__exit__(kind, error, trace)
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

@@ -5,6 +5,7 @@ from typing import final
 import numpy as np
 
 from commonspace.core.vectors import Vectors
+from commonspace.index.ascending import places_of
 from commonspace.index.index import Ids, Mask, Scores
 
 __all__ = ["ExactIndex", "best_rows"]
@@ -46,7 +47,7 @@ class ExactIndex:
 
     def vectors(self, ids: Ids) -> Vectors:
         """The vectors of ids that are held."""
-        return self._rows[np.searchsorted(self._ids, ids)]
+        return self._rows[places_of(self._ids, ids)]
 
 
 def best_rows(rows: Vectors, queries: Vectors, k: int, allowed: Mask | None) -> tuple[Scores, Ids]:

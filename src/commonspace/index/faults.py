@@ -2,9 +2,9 @@
 
 import errno
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import final
 
 from commonspace.core.errors import CorruptStore, StoreBusy, StoreError
 
@@ -67,14 +67,23 @@ _KINDS: dict[int | None, _Kind] = {
 }
 
 
-@contextmanager
-def reported(path: Path) -> Iterator[None]:
+@final
+class reported:  # noqa: N801  (it reads as what it does: with reported(path))
     """Turn whatever SQLite or the file system raises about the store at ``path`` into a ``StoreError``."""
-    try:
-        yield
-    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
-        kind, cause, fix = _kind_of(error)
-        raise kind(cause.format(path=path, error=error), fix=fix) from error
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, (sqlite3.Error, OSError, UnicodeDecodeError)):
+            told, cause, fix = _kind_of(error)
+            raise told(cause.format(path=self._path, error=error), fix=fix) from error
 
 
 def _kind_of(error: Exception) -> _Kind:

@@ -5,6 +5,7 @@ from typing import Any, final
 import numpy as np
 
 from commonspace.core.vectors import Vectors
+from commonspace.index.ascending import places_of
 from commonspace.index.exact import best_rows
 from commonspace.index.index import Ids, Mask, Scores
 
@@ -55,11 +56,11 @@ class FlatIndex:
             scores, rows = best_rows(self._rows(), queries, k, allowed)
         else:
             scores, rows = self._scan(queries, k, allowed)
-        return scores, np.where(rows >= 0, np.append(self._ids, -1)[rows], -1)
+        return scores, np.where(rows >= 0, self._ids[np.maximum(rows, 0)], -1) if len(self._ids) else rows
 
     def vectors(self, ids: Ids) -> Vectors:
         """The vectors of ids that are held."""
-        return self._rows()[np.searchsorted(self._ids, ids)]
+        return self._rows()[places_of(self._ids, ids)]
 
     def _scan(self, queries: Vectors, k: int, allowed: Mask | None) -> tuple[Scores, Ids]:
         parameters = None

@@ -52,9 +52,9 @@ class Mirror:
         """What is sought, with its items, all of one state of the store: the newest when this was called, or newer."""
         for attempt in itertools.count():
             with database.reading() as connection:
-                answers = self.search(connection, sought, may_go_back=attempt >= TRIES_BEFORE_GOING_BACK)
+                here = number(connection, "sequence")
+                answers = self._search(connection, here, sought, may_go_back=attempt >= TRIES_BEFORE_GOING_BACK)
                 if answers is not None:
-                    here = number(connection, "sequence")
                     return [self._recent.of(connection, ranked, here) for ranked in answers]
         raise AssertionError  # itertools.count has no end
 
@@ -64,7 +64,17 @@ class Mirror:
         A new transaction that still sees an older state is looking at a restored backup: with
         ``may_go_back`` memory follows it there, at the cost of loading everything again.
         """
-        here = number(connection, "sequence")
+        return self._search(connection, number(connection, "sequence"), sought, may_go_back=may_go_back)
+
+    def close(self) -> None:
+        """Let go of connections, if the index has any."""
+        with self._gate.changing():
+            self._resident.close()
+
+    def _search(
+        self, connection: sqlite3.Connection, here: int, sought: Sought, *, may_go_back: bool
+    ) -> Answers | None:
+        """As ``search``; ``here`` is the sequence number that ``connection`` sees."""
         self._show(connection, here, may_go_back=may_go_back)
         asked = _Asked(sought=sought, sequence=here, connection=connection)
         if len(sought.queries) > MOST_QUERIES_TOGETHER:
@@ -75,17 +85,7 @@ class Mirror:
         """Everything in one look; those who want the same but for the queries in one search."""
         answers: list[Answers | None] = [None] * len(batch)
         with self._gate.looking():
-            shown = self._resident.sequence
-            groups: list[list[int]] = []
-            for place, asked in enumerate(batch):
-                if asked.sequence != shown:
-                    continue
-                like = (group for group in groups if _alike(batch[group[0]].sought, asked.sought))
-                group = next(like, None)
-                if group is None:
-                    groups.append([place])
-                else:
-                    group.append(place)
+            groups = _groups(batch, self._resident.sequence)
             for group in groups:
                 sought = _joined([batch[place].sought for place in group])
                 found = self._resident.search(batch[group[0]].connection, sought)
@@ -96,20 +96,30 @@ class Mirror:
                 return [None] * len(batch)
         return answers
 
-    def close(self) -> None:
-        """Let go of connections, if the index has any."""
-        with self._gate.changing():
-            self._resident.close()
-
     def _show(self, connection: sqlite3.Connection, here: int, *, may_go_back: bool) -> None:
-        with self._gate.looking():
-            shown = self._resident.sequence
+        shown = self._resident.sequence  # whoever answers looks again, with the gate held
         if shown == here or (shown is not None and shown > here and not may_go_back):
             return
         with self._gate.changing():
             shown = self._resident.sequence
             if shown is None or shown < here or (shown > here and may_go_back):
                 self._resident.catch_up(connection, may_go_back=may_go_back)
+                if self._resident.sequence == here:
+                    self._recent.show(connection, here)
+
+
+def _groups(batch: Sequence[_Asked], shown: int | None) -> list[list[int]]:
+    """The places of those who want the same of the state that is shown."""
+    groups: list[list[int]] = []
+    for place, asked in enumerate(batch):
+        if asked.sequence != shown:
+            continue
+        group = next((group for group in groups if _alike(batch[group[0]].sought, asked.sought)), None)
+        if group is None:
+            groups.append([place])
+        else:
+            group.append(place)
+    return groups
 
 
 def _alike(one: Sought, other: Sought) -> bool:

@@ -10,6 +10,7 @@ from commonspace.index.filter_sql import Clause, clause_of
 from commonspace.index.filters import Filter, check_filter
 from commonspace.index.records import Entry, SegmentHit, StoredItem
 from commonspace.index.rows import (
+    HITS,
     NUM_ITEM_COLUMNS,
     SELECT_ITEMS,
     SELECT_SEGMENTS_OF_ITEM,
@@ -40,11 +41,10 @@ _LAST_CODE_POINT = 0x10FFFF
 _FIRST_SURROGATE = 0xD800
 _AFTER_SURROGATES = 0xE000
 
-_HITS = """
-SELECT i.id, i.uri, i.name, i.modality, i.media_type, i.content_hash, i.num_bytes, i.modified_ns, i.parent, i.notes,
-       i.metadata, s.modality, s.span, s.text, s.id
-FROM segments AS s JOIN items AS i ON i.row = s.item WHERE s.id IN (SELECT value FROM json_each(?))
-"""
+_AMONG = "WHERE s.id IN ({places})"
+_LISTED = "WHERE s.id IN (SELECT value FROM json_each(?))"
+FEW = 64
+"""Up to so many values are bound one by one: a list for SQLite to take apart costs more."""
 
 
 def item_where(connection: sqlite3.Connection, condition: str, value: str, path: Path) -> StoredItem | None:
@@ -113,8 +113,12 @@ def changes_since(connection: sqlite3.Connection, mark: Mark | None) -> int:
 
 def hits_of(connection: sqlite3.Connection, ranked: Sequence[tuple[int, float]], path: Path) -> list[SegmentHit]:
     """The segments of ``ranked`` (id, score), in that order, with their items."""
-    listed = json.dumps([segment for segment, _ in ranked])
-    rows = {row[-1]: row for row in connection.execute(_HITS, (listed,))}
+    wanted = [segment for segment, _ in ranked]
+    if len(wanted) <= FEW:
+        found = connection.execute(HITS + _AMONG.format(places=",".join("?" * len(wanted))), wanted)
+    else:
+        found = connection.execute(HITS + _LISTED, (json.dumps(wanted),))
+    rows = {row[-1]: row for row in found}
     items: dict[str, StoredItem] = {}
     hits = []
     for segment_id, score in ranked:

@@ -1,12 +1,17 @@
-"""What was found lately, with its items, as of one state of the store: what is found often is read once."""
+"""What segments and items say, as of one state of the store: from a file of all, else read once and remembered."""
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, final
 
+from commonspace.index.attributes import TOUCHED
+from commonspace.index.hit_file import HitFile, read_hit_file
 from commonspace.index.reading import hits_of
 from commonspace.index.records import SegmentHit
+from commonspace.index.schema import about
+from commonspace.index.snapshot import mark_of
 
 __all__ = ["RecentHits"]
 
@@ -14,15 +19,38 @@ MOST_SEGMENTS: Final = 16_384
 
 
 @final
-class RecentHits:
-    """Segments by id, up to ``MOST_SEGMENTS``; any change of the store empties it. Safe between threads.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Shown:
+    """What is known of one state: a file that tells of most, if there is one to believe, and what was read besides."""
 
-    Hits share their items: whoever changes an item's metadata changes a copy.
+    sequence: int
+    known: dict[int, SegmentHit]
+    file: HitFile | None
+
+
+@final
+class RecentHits:
+    """Segments by id: those of the file, and up to ``MOST_SEGMENTS`` others until the store changes.
+
+    Safe between threads. Hits share their items: whoever changes an item's metadata changes a copy.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._state: tuple[int, dict[int, SegmentHit]] = (-1, {})
+        self._shown = _Shown(sequence=-1, known={}, file=None)
+        self._token = ""
+        self._file: HitFile | None = None
+
+    def show(self, connection: sqlite3.Connection, sequence: int) -> None:
+        """Know the state ``sequence``, which ``connection`` sees; one thread at a time.
+
+        A newer file is opened where the database names one. It is not believed once a time of change was rewritten.
+        """
+        mark, touched = mark_of(connection), about(connection, TOUCHED)
+        if mark is not None and mark.token != self._token:
+            self._token, self._file = mark.token, read_hit_file(self._path, mark)
+        holds = mark is not None and (touched is None or (isinstance(touched, int) and touched <= mark.sequence))
+        self._shown = _Shown(sequence=sequence, known={}, file=self._file if holds else None)
 
     def of(
         self, connection: sqlite3.Connection, ranked: Sequence[tuple[int, float]], sequence: int
@@ -32,14 +60,30 @@ class RecentHits:
         Raises:
             CorruptStore: the database lacks a segment, or cannot be read.
         """
-        shown, known = self._state
-        missing = [(segment, 0.0) for segment, _ in ranked if shown != sequence or segment not in known]
-        if missing:
-            if shown != sequence or len(known) + len(missing) > MOST_SEGMENTS:
-                known = {hit.segment_id: hit for hit in hits_of(connection, ranked, self._path)}
-                self._state = (sequence, known)
-            else:
-                known.update({hit.segment_id: hit for hit in hits_of(connection, missing, self._path)})
+        shown = self._shown
+        if shown.sequence != sequence:
+            return hits_of(connection, ranked, self._path)
+        if shown.file is None:
+            return self._kept(connection, ranked, shown)
+        hits = shown.file.hits(ranked)
+        if None not in hits:
+            return hits  # type: ignore[return-value]  # it was looked for
+        others = iter(
+            self._kept(connection, [pair for pair, hit in zip(ranked, hits, strict=True) if hit is None], shown)
+        )
+        return [next(others) if hit is None else hit for hit in hits]
+
+    def _kept(
+        self, connection: sqlite3.Connection, ranked: Sequence[tuple[int, float]], shown: _Shown
+    ) -> list[SegmentHit]:
+        """What is known from before, or read from the database and then known."""
+        known = shown.known
+        missing = [(segment, 0.0) for segment, _ in ranked if segment not in known]
+        if missing and len(known) + len(missing) > MOST_SEGMENTS:
+            known = {hit.segment_id: hit for hit in hits_of(connection, ranked, self._path)}
+            self._shown = replace(shown, known=known)
+        elif missing:
+            known.update({hit.segment_id: hit for hit in hits_of(connection, missing, self._path)})
         return [_scored(known[segment], score) for segment, score in ranked]
 
 

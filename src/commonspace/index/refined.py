@@ -10,6 +10,7 @@ from typing import Final, final
 import numpy as np
 
 from commonspace.core.vectors import Vectors
+from commonspace.index.ascending import places_of
 from commonspace.index.coarse import Coarse
 from commonspace.index.exact import best_rows
 from commonspace.index.held import BLOCK_ROWS, HeldRows
@@ -87,14 +88,12 @@ class RefinedIndex:
             scores, found = self._all_of(queries, k, allowed)
         else:
             scores, found = self._some_of(queries, k, depth, allowed)
-        filled = found >= 0
-        ids = np.full(found.shape, -1, np.int64)
-        ids[filled] = self._ids[np.searchsorted(self._slots, found[filled])]
-        return scores, ids
+        return scores, self._named(found)
 
     def vectors(self, ids: Ids) -> Vectors:
         """The vectors of ids that are held."""
-        return self._rows.take(self._slots[np.searchsorted(self._ids, ids)])
+        places = places_of(self._ids, ids)
+        return self._rows.take(places if len(self._ids) == len(self._rows) else self._slots[places])
 
     def dump(self) -> bytes | None:
         """The coarse structure as bytes, if there is one and it has all rows and no others."""
@@ -106,6 +105,15 @@ class RefinedIndex:
         self.add(ids, vectors)
         self._coarse.load(data)
         self._num_coded = self._num_fitted = num_coded
+
+    def _named(self, found: Ids) -> Ids:
+        """The ids of slots; -1 stays -1."""
+        if len(self._ids) == len(self._rows) and (found >= 0).all():
+            return self._ids[found]
+        filled = found >= 0
+        ids = np.full(found.shape, -1, np.int64)
+        ids[filled] = self._ids[np.searchsorted(self._slots, found[filled])]
+        return ids
 
     def _all_of(self, queries: Vectors, k: int, allowed: Mask | None) -> tuple[Scores, Ids]:
         """Every one of the allowed scored, some thousands at a time."""
@@ -130,7 +138,7 @@ class RefinedIndex:
         scores = np.full((len(queries), k), -np.inf, np.float32)
         found = np.full((len(queries), k), -1, np.int64)
         for number, (query, named) in enumerate(zip(queries, candidates, strict=True)):
-            chosen = named[named >= 0]
+            chosen = named if named[-1] >= 0 else named[named >= 0]
             if len(chosen) < k:
                 alone = self._all_of(query[np.newaxis], k, allowed)
                 scores[number : number + 1], found[number : number + 1] = alone

@@ -19,7 +19,7 @@ from commonspace.index.attributes import Attributes, Condition
 from commonspace.index.bias import ItemBias, extended, extended_queries
 from commonspace.index.built import Built, built_path, read_built, stamp_of, write_built
 from commonspace.index.columns import CHUNK_ROWS, CODES, Columns, removals_since, segment_chunks
-from commonspace.index.index import Ids, Index, Mask
+from commonspace.index.index import Ids, Index, Mask, Scores
 from commonspace.index.kinds import Choice, automatic, chosen, made
 from commonspace.index.lasting import Kept, Lasting
 from commonspace.index.refined import RefinedIndex
@@ -71,6 +71,8 @@ class Resident:
         self._dimension = dimension
         self._make_index = make_index
         self._bias = bias
+        largest = 1.0 if bias is None else 2.0  # a cosine less a bias, each at most one
+        self._rounding = 1.01 * (dimension + 1) * largest * 2.0**-24
         self._sequence: int | None = None
         self._attributes = Attributes(folder)
         self._choice = automatic(0)
@@ -138,10 +140,11 @@ class Resident:
         pending = list(range(len(sought.queries))) if reachable else []
         width = min(sought.k + SPARE_CANDIDATES, reachable)
         while pending:
-            scores, ids = self._index.search(queries[pending], width, allowed)
+            asked = queries if len(pending) == len(queries) else queries[pending]
+            scores, ids = self._index.search(asked, width, allowed)
             unsettled = []
             for query, row_scores, row_ids in zip(pending, scores, ids, strict=True):
-                ranked = self._rank(sought, queries[query], row_ids[row_ids >= 0])
+                ranked = self._rank(sought, queries[query], self._worth_ranking(sought, row_scores, row_ids))
                 if width == reachable or self._settled(ranked, sought.k, float(row_scores[-1])):
                     answers[query] = ranked
                 else:
@@ -171,15 +174,26 @@ class Resident:
             masks.append(self._attributes.mask(connection, sought.where, self._columns.ids))
         return np.logical_and.reduce(masks) if masks else None
 
+    def _worth_ranking(self, sought: Sought, scores: Scores, ids: Ids) -> Ids:
+        """Those of the found, which come best first, that may be among the best ``k``: the rest is surely worse."""
+        last = sought.k - 1
+        if sought.best_of_item or self._kept is not None or len(ids) <= sought.k or ids[last] < 0:
+            return ids[ids >= 0]
+        return ids[: int(np.searchsorted(-scores, -(scores[last] - 2 * self._rounding), side="right"))]
+
     def _rank(self, sought: Sought, query: Vectors, ids: Ids) -> list[tuple[int, float]]:
         keys = self._columns.keys[self._columns.places(ids)]
-        chunks = range(0, max(1, len(ids)), CHUNK_ROWS)
-        scores = np.concatenate([_products(self._index.vectors(ids[at : at + CHUNK_ROWS]), query) for at in chunks])
+        if len(ids) <= CHUNK_ROWS:
+            scores = _products(self._index.vectors(ids), query)
+        else:
+            chunks = range(0, len(ids), CHUNK_ROWS)
+            scores = np.concatenate([_products(self._index.vectors(ids[at : at + CHUNK_ROWS]), query) for at in chunks])
         order = np.lexsort((ids, keys, -scores))
         if sought.best_of_item:
             _, first = np.unique(keys[order], return_index=True)
             order = order[np.sort(first)]
-        return [(int(ids[place]), float(scores[place])) for place in order[: sought.k]]
+        best = order[: sought.k]
+        return list(zip(ids[best].tolist(), scores[best].tolist(), strict=True))
 
     def _settled(self, ranked: list[tuple[int, float]], k: int, worst: float) -> bool:
         """Whether there are enough, and what was left out (at most ``worst``, give or take rounding) is no better.
@@ -188,9 +202,7 @@ class Resident:
         """
         if not self._index.exact:
             return len(ranked) == k
-        largest = 1.0 if self._bias is None else 2.0  # a cosine less a bias, each at most one
-        rounding = 1.01 * (self._dimension + 1) * largest * 2.0**-24
-        return len(ranked) == k and ranked[-1][1] > worst + rounding
+        return len(ranked) == k and ranked[-1][1] > worst + self._rounding
 
     def _clear(self) -> None:
         dimension = self._dimension if self._bias is None else self._dimension + 1

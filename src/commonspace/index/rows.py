@@ -3,7 +3,6 @@
 import json
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from commonspace.index.records import StoredItem, StoredSegment, item_id
 from commonspace.index.schema import FIX_CORRUPT
 
 __all__ = [
+    "HITS",
     "NUM_ITEM_COLUMNS",
     "SELECT_ITEMS",
     "SELECT_SEGMENTS",
@@ -42,6 +42,11 @@ SELECT_SEGMENTS_OF_ITEM = (
     "SELECT modality, span, text, position, crc, vector "
     "FROM segments WHERE item = (SELECT row FROM items WHERE id = ?) ORDER BY position"
 )
+HITS = """
+SELECT i.id, i.uri, i.name, i.modality, i.media_type, i.content_hash, i.num_bytes, i.modified_ns, i.parent, i.notes,
+       i.metadata, s.modality, s.span, s.text, s.id
+FROM segments AS s JOIN items AS i ON i.row = s.item
+"""
 NUM_ITEM_COLUMNS = 11
 
 _VECTOR_TYPE = np.dtype("<f4")
@@ -118,7 +123,7 @@ def read_segment(row: SqlRow, path: Path) -> StoredSegment:
     try:
         return StoredSegment(
             modality=Modality(modality),
-            span=None if span is None else Span(**json.loads(span)),
+            span=None if span is None else _read_span(json.loads(span)),
             text=None if text is None else read_text(text),
         )
     except (ValueError, TypeError) as error:
@@ -157,7 +162,14 @@ def _text_value(text: str) -> str | bytes:
 def _span_value(span: Span | None) -> str | None:
     if span is None:
         return None
-    return json.dumps({key: value for key, value in asdict(span).items() if value is not None}, allow_nan=False)
+    return json.dumps(span.to_dict(), allow_nan=False)
+
+
+def _read_span(told: object) -> Span:
+    """A span with every name known: what else stands there was written by something else."""
+    if not isinstance(told, dict) or not told.keys() <= Span.__dataclass_fields__.keys():
+        raise TypeError(f"{told!r} is no span")
+    return Span.of(told)
 
 
 def unreadable(path: Path, what: str, error: Exception) -> CorruptStore:

@@ -51,7 +51,10 @@ class CodeScan:
         """Scan the codes of the allowed; ``share`` changes nothing."""
         del share
         _, found = self._codes.search(self._padded(queries), count, mask=allowed)
-        slots: Ids = np.full((len(queries), count), -1, np.int64)
+        if found.shape[1] == count:
+            slots: Ids = found.astype(np.int64)
+            return slots
+        slots = np.full((len(queries), count), -1, np.int64)
         slots[:, : found.shape[1]] = found
         return slots
 

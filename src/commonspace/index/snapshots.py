@@ -9,6 +9,7 @@ from typing import final
 from commonspace.core.errors import CommonspaceError
 from commonspace.index import reading, writing
 from commonspace.index.database import Database
+from commonspace.index.hit_file import hit_file_path, write_hit_file
 from commonspace.index.schema import number, set_about
 from commonspace.index.snapshot import mark_of, mark_text, snapshot_path, write_snapshot
 
@@ -38,10 +39,12 @@ class Snapshots:
         with self._lock:
             with self._database.reading() as connection:
                 mark = mark_of(connection)
-                if mark and mark.sequence == number(connection, "sequence") and snapshot_path(self._path).exists():
+                files = (snapshot_path(self._path), hit_file_path(self._path))
+                if mark and mark.sequence == number(connection, "sequence") and all(file.exists() for file in files):
                     return
             with self._database.reading() as connection:
                 mark = write_snapshot(connection, self._path, secrets.token_hex(16), self._dimension)
+                write_hit_file(connection, self._path, mark)
             with self._database.writing() as connection:
                 set_about(connection, "snapshot", mark_text(mark))
                 writing.prune_removals(connection, mark.sequence)

@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from commonspace.core.errors import CorruptStore
+from commonspace.index.attributes import TOUCHED
 from commonspace.index.checks import UNIT_TOLERANCE
 from commonspace.index.columns import segment_chunks
 from commonspace.index.database import Database
 from commonspace.index.flat import FlatIndex
+from commonspace.index.hit_file import hit_file_path, read_hit_file, record_of
 from commonspace.index.lasting import Lasting
 from commonspace.index.resident import MakeIndex, Resident
-from commonspace.index.rows import SELECT_ITEMS, SELECT_SEGMENTS, checksum, read_item, read_segment
+from commonspace.index.rows import HITS, SELECT_ITEMS, SELECT_SEGMENTS, checksum, read_item, read_segment
+from commonspace.index.schema import about
 from commonspace.index.snapshot import MAX_HEADER_BYTES, mark_of, read_snapshot, snapshot_path
 
 __all__ = ["faults"]
@@ -36,6 +39,7 @@ def faults(database: Database, path: Path, dimension: int, make_index: MakeIndex
         _reference_faults,
         partial(_record_faults, path=path),
         partial(_vector_faults, dimension=dimension),
+        partial(_hit_file_faults, folder=path),
         partial(_index_faults, folder=path, dimension=dimension, make_index=make_index),
     )
     for check in checks:
@@ -96,6 +100,24 @@ def _vector_faults(connection: sqlite3.Connection, dimension: int) -> Iterator[s
         length = float(np.linalg.norm(np.frombuffer(blob, "<f4").astype(np.float64)))
         if not math.isfinite(length) or abs(length - 1.0) > UNIT_TOLERANCE:
             yield f"segment {segment}: its vector has length {length:.6g}, not one"
+
+
+def _hit_file_faults(connection: sqlite3.Connection, folder: Path) -> Iterator[str]:
+    """Whether the file of hits is whole, and says what the database says; a missing or outdated one is no fault."""
+    mark, touched = mark_of(connection), about(connection, TOUCHED)
+    path = hit_file_path(folder)
+    if mark is None or not path.exists() or mark.token.encode("ascii") not in _head(path):
+        return
+    file = read_hit_file(folder, mark)
+    if file is None:
+        yield f"snapshot {path.name}: damaged; it is ignored, so delete it"
+        return
+    if isinstance(touched, int) and touched > mark.sequence:
+        return
+    for row in connection.execute(f"{HITS} WHERE s.id <= ? ORDER BY s.id", (mark.last_segment,)):
+        if file.record(row[-1]) != record_of(row, folder):
+            yield f"snapshot {path.name}: out of step with the database at segment {row[-1]}"
+            return
 
 
 def _index_faults(
