@@ -26,13 +26,14 @@ from benchmarks.under_load import (
     good_between,
     in_loop,
     is_ready,
+    logged_ms,
     machine,
     served,
     settled,
     watched,
 )
 from commonspace.core.modality import Modality
-from commonspace.serve.load.figures import Group
+from commonspace.serve.load.figures import Group, percentile
 from commonspace.serve.load.firing import Fired
 from commonspace.serve.load.traffic import Mix
 from commonspace.serve.terms import Urgency
@@ -57,12 +58,16 @@ _seeds = count(1000)
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overloaded:
-    """Loads one after another: ``full`` is four fifths of capacity, ``twice`` twice of it, ``after`` as full again."""
+    """Loads one after another: ``full`` is four fifths of capacity, ``twice`` twice of it, ``after`` as full again.
+
+    ``refused_inside_ms`` is how long the service itself was at each refusal, in growing order.
+    """
 
     full: Measured
     twice: Measured
     after: Measured
     memory: Memory
+    refused_inside_ms: Sequence[float]
     settled: bool
     ready: bool
 
@@ -92,8 +97,10 @@ async def overload(
 ) -> Overloaded:
     """Four fifths of a capacity, so many times of it for so long, and four fifths again."""
     (full,) = await fire(running.url, Asked(load=_load(TEXTS, FULL * capacity, before_seconds)))
+    logged = running.log.stat().st_size
     pushing = fire(running.url, Asked(load=_load(TEXTS, times * capacity, seconds)))
     (twice,), memory = await watched(running.process.pid, pushing)
+    refused = logged_ms(running, logged, 429)
     (after,) = await fire(running.url, Asked(load=_load(TEXTS, FULL * capacity, before_seconds)))
     left = await settled(running.url, PATIENCE_SECONDS)
     return Overloaded(
@@ -101,6 +108,7 @@ async def overload(
         twice=twice,
         after=after,
         memory=memory,
+        refused_inside_ms=refused,
         settled=not sum(left["on_the_way"].values()) and not left["running_batches"] and not left["waiting_to_decode"],
         ready=await is_ready(running.url),
     )
@@ -175,12 +183,18 @@ def _push_rows(capacity: float, pushed: Overloaded) -> list[tuple[str, str, str]
         ("goodput, of capacity", f"{goodput:.0f} a second, {goodput / capacity:.0%}", "90%"),
         ("accepted p50, p99, ms", f"{twice.latency['p50'].value:.0f}, {_against(twice, usual)}", "2x"),
         ("refused p50, p99, ms", f"{refused['p50']:.1f}, {refused['p99']:.1f}" if refused else "none", "10"),
+        ("of which in the service's own code, ms", _inside(pushed.refused_inside_ms), ""),
         ("the loader itself was late, p50, p99, ms", f"{late['p50']:.1f}, {late['p99']:.1f}", ""),
         ("memory, MB: least tenth to last tenth", f"{pushed.memory.growth_bytes / 1e6:+.0f}", "flat"),
         ("processor seconds a second", f"{pushed.memory.processor_seconds / pushed.twice.figures.seconds:.2f}", ""),
         ("recovered after, s", f"{recovered_seconds(pushed.after.fired, usual):.1f}", "10"),
         ("ready, and nothing left on the way", "yes" if pushed.ready and pushed.settled else "no", "yes"),
     ]  # fmt: skip
+
+
+def _inside(times: Sequence[float]) -> str:
+    ordered = np.array(times)
+    return f"{percentile(ordered, 0.5):.1f}, {percentile(ordered, 0.99):.1f}" if times else "none"
 
 
 def _against(group: Group, usual: float) -> str:

@@ -31,6 +31,7 @@ __all__ = [
     "good_between",
     "in_loop",
     "is_ready",
+    "logged_ms",
     "machine",
     "served",
     "settled",
@@ -166,6 +167,17 @@ def _processor_seconds(process_id: int) -> float:
     process = psutil.Process(process_id)
     times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
     return float(sum(each.user + each.system for each in times))
+
+
+def logged_ms(running: Served, start: int, status: int) -> list[float]:
+    """How long the service itself was at answers of a status, in growing order: what its log says from a byte on.
+
+    From when its own code heard of a request to the answer written; what waited for that is not in it.
+    """
+    with running.log.open("rb") as lines:
+        lines.seek(start)
+        told = [orjson.loads(line) for line in lines]
+    return sorted(float(each["milliseconds"]) for each in told if each.get("status") == status)
 
 
 def machine() -> str:

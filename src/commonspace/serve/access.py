@@ -4,6 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, final
 
 from commonspace.core.errors import UsageError
@@ -121,6 +122,7 @@ def keys_required(server: Server) -> bool:
     return server.require_keys or not is_loopback(server.host)
 
 
+@lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach a host: its loopback by address or as ``localhost``."""
     name = host.removeprefix("[").removesuffix("]")

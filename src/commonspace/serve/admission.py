@@ -8,12 +8,15 @@ from typing import Final, final
 
 from commonspace.core.errors import DeadlineMissed, Overloaded
 from commonspace.core.modality import Modality
+from commonspace.serve.pressure import Pressure
 from commonspace.serve.terms import Terms, Urgency
 
 __all__ = ["Admission", "Admitted", "Demand", "Limit", "Load"]
 
 ALONE_FACTOR: Final = 2.0
 """A request that is long by itself is given so many times what it would take alone."""
+PRESSED_SHARE: Final = 0.25
+"""While more comes than can be done, a request is let in if it can be done in this much of its objective."""
 BULK_SHARE: Final = 0.5
 """Bulk may take this much of the concurrency at most."""
 
@@ -27,6 +30,7 @@ class Demand:
     tower_seconds: float
     alone_seconds: float
     modalities: frozenset[Modality]
+    num_items: int = 1
 
 
 @final
@@ -74,17 +78,24 @@ class Admitted:
     urgency: Urgency
     due: float
     objective: float
+    num_items: int = 1
 
 
 @final
 @dataclass(slots=True, kw_only=True)
 class Admission:
-    """Says until when a request is to be done, or refuses it; counts what is on its way."""
+    """Says until when a request is to be done, or refuses it; counts what is on its way.
+
+    While more comes than can be done an interactive request without a deadline of its own must find a short queue, a
+    share of its objective; while less than ``least_seconds`` of work waits none is refused for that, or towers ran dry.
+    """
 
     objectives: Mapping[Modality, float]
     bulk_seconds: float
+    least_seconds: float = 0.025
     limit: Limit = field(default_factory=lambda: Limit(start=256.0, least=48.0, most=8192.0))
     clock: Callable[[], float] = time.monotonic
+    pressure: Pressure = field(default_factory=Pressure)
     on_the_way: dict[Urgency, int] = field(default_factory=lambda: dict.fromkeys(Urgency, 0))
 
     def admit(self, demand: Demand, terms: Terms, load_until: Callable[[float], Load]) -> Admitted:
@@ -106,16 +117,17 @@ class Admission:
             objective = max((self.objectives[modality] for modality in demand.modalities), default=math.inf)
             allowed = max(objective, ALONE_FACTOR * alone)
         due = now + allowed if terms.deadline is None else terms.deadline
+        if terms.urgency == Urgency.INTERACTIVE:
+            self.pressure.came(now, demand.num_items)
         self._check_room(terms.urgency, alone)
-        expected = _expected(demand, load_until(due), terms.urgency)
-        if now + expected > due:
-            raise Overloaded(
-                f"This would take about {expected:.2f} s now, and {due - now:.2f} s are allowed.",
-                fix="Come again after the time in Retry-After, or allow more time (timeout_ms).",
-                retry_after_seconds=max(0.05, now + expected - due),
-            )
+        load = load_until(due)
+        self._check_wait(_expected(demand, load, terms.urgency), due - now, terms)
+        if load.interactive_seconds / load.slots > self.least_seconds and self._is_pressed(terms):
+            self._check_wait(self.pressure.wait_seconds(demand.num_items), self._short(due - now, alone), terms)
         self.on_the_way[terms.urgency] += 1
-        return Admitted(urgency=terms.urgency, due=due, objective=now + allowed)
+        if terms.urgency == Urgency.INTERACTIVE:
+            self.pressure.entered(demand.num_items)
+        return Admitted(urgency=terms.urgency, due=due, objective=now + allowed, num_items=demand.num_items)
 
     def release(self, admitted: Admitted, *, done: bool) -> None:
         """A request leaves. Whether an interactive one was done by its objective moves the limit.
@@ -127,10 +139,31 @@ class Admission:
         now = self.clock()
         if admitted.urgency == Urgency.BULK:
             return
+        self.pressure.left(now, admitted.num_items)
         if now > admitted.objective:
             self.limit.missed(now)
         elif done:
             self.limit.kept(there)
+
+    def _is_pressed(self, terms: Terms) -> bool:
+        """Whether the queue is to be kept short before this request."""
+        plain = terms.urgency == Urgency.INTERACTIVE and terms.deadline is None
+        return plain and self.pressure.is_over
+
+    def _short(self, allowed: float, alone: float) -> float:
+        """How long a request may take while more comes than can be done, in seconds."""
+        return min(allowed, max(PRESSED_SHARE * allowed, ALONE_FACTOR * alone))
+
+    def _check_wait(self, expected: float, most: float, terms: Terms) -> None:
+        """In time."""
+        if expected > most:
+            if terms.urgency == Urgency.INTERACTIVE:
+                self.pressure.refused()
+            raise Overloaded(
+                f"This would take about {expected:.2f} s now, and {most:.2f} s are allowed.",
+                fix="Come again after the time in Retry-After, or allow more time (timeout_ms).",
+                retry_after_seconds=max(0.05, expected - most),
+            )
 
     def _check_room(self, urgency: Urgency, alone: float) -> None:
         """Within the limit, bulk within its share of it."""

@@ -15,7 +15,7 @@ from typing import Final, final
 
 __all__ = ["Door", "Kind"]
 
-MORE: Final = 1.05
+MORE: Final = 1.2
 DOUBLE_SECONDS: Final = 0.2
 """In such a time without a refusal inside, twice as many may pass."""
 MEMORY_SECONDS: Final = 1.0

@@ -29,7 +29,7 @@ from commonspace.serve.lane_tower import BackgroundQueue
 from commonspace.serve.meters import Meters
 from commonspace.serve.remembered import AnswerCache, answer_key
 from commonspace.serve.terms import Terms, Urgency
-from commonspace.serve.work import Outcome, Work
+from commonspace.serve.work import Outcome, Work, outcomes
 
 __all__ = ["Engine"]
 
@@ -281,7 +281,7 @@ class Engine:
         try:
             self._begin(begun)
             if works:
-                await until(asyncio.wait({work.outcome for work in works}), terms.deadline)
+                await until(outcomes(works), terms.deadline)
         except DeadlineMissed:
             self.meters.dropped("deadline", len(works))
             raise

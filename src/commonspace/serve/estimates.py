@@ -47,6 +47,7 @@ class Estimates:
             tower_seconds=tower,
             alone_seconds=max(longest, decode / decoders + tower / slots),
             modalities=frozenset(modalities),
+            num_items=len(sources),
         )
 
     def learn_decoding(self, modality: Modality, source: Source, seconds: float) -> None:

@@ -5,6 +5,7 @@ import re
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Final, final
 
@@ -21,16 +22,26 @@ OTHER_KEYS: Final = re.compile(r"\b(?:sk|pk|co|hf|ghp|xox[abp])[-_][\w-]{16,}")
 QUERY: Final = re.compile(r"\?[^\s\"']*=[^\s\"']*")
 PATH: Final = re.compile(r"(?<![\w.:/}])/(?!(?:v1|v2|livez|readyz|metrics)\b)(?:[\w.+@~-]+/)+[\w.+@~-]*")
 LOGGERS: Final = ("commonspace", "uvicorn")
+OWN_REQUEST: Final = re.compile(r"req-[0-9a-f]{24}")
+SHORT_CHARS: Final = 200
 
 
 def redacted(text: str) -> str:
     """The same text without keys, query strings and paths of this machine. A key of ours keeps its public id."""
-    if text.isalnum():
+    if text.isalnum() or OWN_REQUEST.fullmatch(text):
         return text
+    return _seen(text) if len(text) <= SHORT_CHARS else _redacted(text)
+
+
+def _redacted(text: str) -> str:
     text = KEY_PATTERN.sub(r"cs_\1_[key]", text)
     text = NAMED_KEYS.sub(r"\1[key]", text)
     text = OTHER_KEYS.sub("[key]", text)
     return PATH.sub("[path]", QUERY.sub("?[query]", text))
+
+
+_seen = lru_cache(maxsize=256)(_redacted)
+"""Most of what is logged and told is said again and again: routes, causes, advice."""
 
 
 @final

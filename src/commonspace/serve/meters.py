@@ -1,13 +1,15 @@
 """What the service counts and times, for Prometheus: requests, stages, queues, caches, refusals."""
 
 from collections.abc import Sequence
-from typing import Final, final
+from typing import Any, Final, TypeVar, final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from commonspace.core.modality import Modality
 
 __all__ = ["Meters"]
+
+Family = TypeVar("Family", Counter, Gauge, Histogram)
 
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -19,6 +21,7 @@ class Meters:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._found: dict[tuple[object, ...], Any] = {}
         ProcessCollector(registry=self.registry)
         self._requests = self._counter("requests", "Requests answered.", "route", "status")
         self._request_seconds = self._histogram("request_seconds", "From a request's head to its answer.", "route")
@@ -40,52 +43,60 @@ class Meters:
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
-        self._requests.labels(route, status).inc()
-        self._request_seconds.labels(route).observe(seconds)
+        self._of(self._requests, route, status).inc()
+        self._of(self._request_seconds, route).observe(seconds)
 
     def item(self, modality: Modality, decode_seconds: float, compute_seconds: float) -> None:
         """An item was embedded."""
-        self._items.labels(modality).inc()
-        self._stage_seconds.labels(modality, "decode").observe(decode_seconds)
-        self._compute.labels(modality).inc(compute_seconds)
+        self._of(self._items, modality).inc()
+        self._of(self._stage_seconds, modality, "decode").observe(decode_seconds)
+        self._of(self._compute, modality).inc(compute_seconds)
 
     def punctual(self, modality: Modality, *, in_time: bool) -> None:
         """An interactive item was done, by the time that its objective or its request allowed, or after it."""
-        self._interactive.labels(modality, "in_time").inc(in_time)
-        self._interactive.labels(modality, "late").inc(not in_time)
+        self._of(self._interactive, modality, "in_time").inc(in_time)
+        self._of(self._interactive, modality, "late").inc(not in_time)
 
     def item_error(self, code: str) -> None:
         """An item could not be embedded."""
-        self._item_errors.labels(code).inc()
+        self._of(self._item_errors, code).inc()
 
     def waited(self, modality: Modality, seconds: float) -> None:
         """A piece waited so long for its tower."""
-        self._stage_seconds.labels(modality, "queue").observe(seconds)
+        self._of(self._stage_seconds, modality, "queue").observe(seconds)
 
     def batch(self, modality: Modality, num_pieces: int, seconds: float) -> None:
         """A batch ran."""
-        self._batch_size.labels(modality).observe(num_pieces)
-        self._stage_seconds.labels(modality, "inference").observe(seconds)
+        self._of(self._batch_size, modality).observe(num_pieces)
+        self._of(self._stage_seconds, modality, "inference").observe(seconds)
 
     def batch_failed(self, modality: Modality) -> None:
         """A batch raised an error."""
-        self._batch_failures.labels(modality).inc()
+        self._of(self._batch_failures, modality).inc()
 
     def cache(self, outcome: str, count: int = 1) -> None:
         """Items were found: hit (remembered), joined (being computed for another) or miss."""
-        self._cache.labels(outcome).inc(count)
+        self._of(self._cache, outcome).inc(count)
 
     def refused(self, cause: str) -> None:
         """A request was refused."""
-        self._refusals.labels(cause).inc()
+        self._of(self._refusals, cause).inc()
 
     def dropped(self, cause: str, count: int = 1) -> None:
         """Items were given up: their client had gone, or their time."""
-        self._dropped.labels(cause).inc(count)
+        self._of(self._dropped, cause).inc(count)
 
     def level(self, what: str, value: float) -> None:
         """How much of something there is now."""
-        self._level.labels(what).set(value)
+        self._of(self._level, what).set(value)
+
+    def _of(self, metric: Family, *labels: object) -> Family:
+        """The one of a family with these labels; the library makes its way there anew each time."""
+        key = (metric, labels)
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = metric.labels(*labels)
+        return found
 
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format."""

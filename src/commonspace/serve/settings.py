@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     cache_folder: Path | None = Field(
         None, description="Where exports and measurements of models are kept; else the user's cache folder."
     )
+    export_models: bool = Field(
+        default=True, description="Export a checkpoint for OpenVINO at first use, where that is as near and quicker."
+    )
     allow_remote: bool = Field(
         default=False, description="Let a provider's model embed: what is embedded then leaves this machine."
     )
@@ -99,6 +102,7 @@ class Settings(BaseSettings):
         min_length=1,
         description="Whisper for CTranslate2, a folder or a cached name; with it speech is transcribed.",
     )
+    ocr: bool = Field(default=False, description="Read the words in pictures and on scanned pages (extra ocr).")
     reranker_model: Path | None = Field(
         None, description="A cross-encoder's folder; with it the first hits of a search with words are re-ranked."
     )

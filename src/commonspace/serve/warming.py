@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from commonspace.core.item import Audio, Row, Trace
+from commonspace.core.item import Audio, Clip, Row, Trace
 from commonspace.core.modality import Modality
 from commonspace.encode.prepare import Preparer
 from commonspace.encode.tower import Features, Tower
@@ -45,6 +45,10 @@ def _samples(preparer: Preparer, modality: Modality) -> list[Features]:
     if modality == Modality.IMAGE:
         side = min(preparer.plan.image_side, SIDE)
         return [prepare(noise.integers(0, 255, (side, side, 3), dtype=np.uint8))]
+    if modality == Modality.VIDEO:
+        side = min(preparer.plan.image_side, SIDE)
+        shape = (max(1, preparer.plan.clip_frames), side, side, 3)
+        return [prepare(Clip(frames=noise.integers(0, 255, shape, dtype=np.uint8)))]
     if modality == Modality.SENSOR:
         return [prepare(_recording(noise))]
     if modality == Modality.TABLE:

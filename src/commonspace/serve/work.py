@@ -1,7 +1,7 @@
 """One item on its way through the engine, whoever waits for it; the same item asked for twice is computed once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import final
 
 import numpy as np
@@ -14,7 +14,7 @@ from commonspace.ingest.source import Source
 from commonspace.serve.answer import Answer, Timing, is_truncated, usage_of
 from commonspace.serve.terms import Urgency
 
-__all__ = ["Outcome", "Work"]
+__all__ = ["Outcome", "Work", "outcomes"]
 
 Outcome = Answer | CommonspaceError
 
@@ -100,3 +100,8 @@ class Work:
         )
         self.outcome.set_result(answer)
         self._finished(self)
+
+
+def outcomes(works: Sequence[Work]) -> Awaitable[object]:
+    """What waits until all of some works are over, and leaves them as they are when it is given up."""
+    return asyncio.shield(works[0].outcome) if len(works) == 1 else asyncio.wait({work.outcome for work in works})

@@ -6,7 +6,7 @@ import pytest
 
 from commonspace.core.errors import DeadlineMissed, Overloaded
 from commonspace.core.modality import Modality
-from commonspace.serve.admission import Admission, Admitted, Demand, Limit, Load
+from commonspace.serve.admission import PRESSED_SHARE, Admission, Admitted, Demand, Limit, Load
 from commonspace.serve.terms import Terms, Urgency
 
 IDLE = Load(decode_seconds=0.0, decoders=2, running_seconds=0.0, interactive_seconds=0.0, bulk_seconds=0.0, slots=2)
@@ -122,3 +122,49 @@ def test_only_interactive_requests_past_their_objective_lower_the_limit() -> Non
     assert door.limit.value == 100.0
     door.release(Admitted(urgency=Urgency.INTERACTIVE, due=early, objective=late), done=True)
     assert door.limit.value == pytest.approx(90.0)
+
+
+class Pressed:
+    """An admission under pressure: 100 items leave in a second, and so many are inside."""
+
+    def __init__(self, inside: int) -> None:
+        self.door = admission()
+        self.now = NOW
+        self.door.clock = lambda: self.now
+        pressure = self.door.pressure
+        for _ in range(100):
+            self.now += 0.01
+            pressure.came(self.now, 3)
+            pressure.entered(1)
+            pressure.left(self.now, 1)
+        pressure.entered(inside)
+        assert pressure.is_over
+
+    def admit(self, terms: Terms | None = None, seconds: float = 0.08) -> Admitted:
+        """With so many seconds of work before it, on two slots."""
+        load = replace(IDLE, interactive_seconds=2 * seconds)
+        return self.door.admit(TEXT, terms or Terms(), lambda _: load)
+
+
+def test_under_pressure_the_queue_is_kept_short_though_the_objective_allows_more() -> None:
+    share = PRESSED_SHARE * 0.1
+    fitting = int(100 * share) - 1
+
+    assert Pressed(fitting).admit().due > NOW
+    with pytest.raises(Overloaded) as refused:
+        Pressed(fitting + 8).admit()
+    assert refused.value.retry_after_seconds is not None
+    assert refused.value.retry_after_seconds >= 0.05
+
+
+def test_under_pressure_none_is_refused_where_towers_would_run_dry() -> None:
+    assert Pressed(50).admit(seconds=0.001).due > NOW
+    slow = Pressed(50)
+    slow.now += 0.08
+    slow.door.pressure.came(slow.now, 3)  # nothing has left for a while: by Little's law it would take for ever
+    assert slow.admit(seconds=0.001).due > NOW
+
+
+@pytest.mark.parametrize("terms", [Terms(deadline=NOW + 5.0), Terms(urgency=Urgency.BULK)], ids=["deadline", "bulk"])
+def test_under_pressure_who_says_how_long_it_may_take_is_taken_at_ones_word(terms: Terms) -> None:
+    assert Pressed(50).admit(terms).due > NOW

@@ -13,6 +13,7 @@ from commonspace.shell.api.document import complete_document
 from commonspace.shell.api.errors import install_errors
 from commonspace.shell.api.guard import Guard
 from commonspace.shell.api.metered import Metered
+from commonspace.shell.api.plain import Plain
 from commonspace.shell.api.scopes import AccessTable
 
 __all__ = ["build", "routes"]
@@ -40,6 +41,7 @@ def build(backend: Backend, wrap: Callable[[FastAPI], None] | None = None) -> AS
     """
     app = routes(keys_required=keys_required(backend.settings.server))
     app.state.backend = backend
+    app.add_middleware(Plain)
     if wrap is not None:
         wrap(app)
     guard = Guard(
@@ -49,6 +51,7 @@ def build(backend: Backend, wrap: Callable[[FastAPI], None] | None = None) -> AS
         keys=backend.keys,
         buckets=backend.buckets,
     )
+    guard.turned_away = backend.engine.admission.pressure.turned_away
     return Metered(guard, backend.meters)
 
 

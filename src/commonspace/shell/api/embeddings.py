@@ -22,16 +22,17 @@ from commonspace.shell.api.running import Embedded, backend_of, check_model, emb
 from commonspace.shell.api.scopes import needs
 from commonspace.shell.api.terms import terms_of
 
-__all__ = ["router"]
+__all__ = ["PATH", "embed", "router"]
 
 router = APIRouter()
+PATH: Final = "/v1/embeddings"
 JSON: Final = "application/json"
 BYTES: Final = "application/octet-stream"
 ROWS: Final = {"schema": {"type": "string", "format": "binary"}, "example": "(384 float32 numbers a row)"}
 
 
 @router.post(
-    "/v1/embeddings",
+    PATH,
     operation_id="embed",
     summary="Embed texts, pictures, sounds and videos",
     response_model=EmbeddingsAnswer,

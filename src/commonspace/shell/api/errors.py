@@ -40,6 +40,7 @@ __all__ = [
     "install_errors",
     "internal_response",
     "item_status",
+    "own_response",
     "status_of",
     "told",
 ]
@@ -146,13 +147,14 @@ def install_errors(app: FastAPI) -> None:
 
     The handlers are asynchronous, or each refusal would cost a turn in a thread.
     """
-    app.add_exception_handler(CommonspaceError, _own)
+    app.add_exception_handler(CommonspaceError, own_response)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
 
 
-async def _own(request: Request, error: Exception) -> Response:
+async def own_response(request: Request, error: Exception) -> Response:
+    """The answer to an error of ours, whose code is left for the log."""
     if not isinstance(error, CommonspaceError):
         return await _unexpected(request, error)
     status, headers, body = error_response(error, _request_id(request), getattr(request.state, "param", None))

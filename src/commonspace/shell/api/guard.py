@@ -65,7 +65,7 @@ class Visit:
 
 @final
 class Guard:
-    """Lets requests through to an app, or answers them itself.
+    """Lets requests through to an app, or answers them itself; ``turned_away`` hears of whom the door keeps out.
 
     Raises:
         UsageError: keys are required, and there is no keyring to check them with.
@@ -91,6 +91,7 @@ class Guard:
         self._buckets = buckets
         self._clock = clock
         self._door = Door(clock)
+        self.turned_away: Callable[[], None] = _unheard
         self._active = 0
         self._held_bytes = 0
 
@@ -149,9 +150,15 @@ class Guard:
             if visit.caller is not None:
                 self._check_caller(visit.caller, entry, exchange)
             with self._memory(headers.length()):
+                is_long = (headers.length() or 0) > LONG_BYTES  # then its head alone says of what kind it is
+                if is_long:
+                    self._knock(_kind(visit, headers, b""), visit)
                 body = await self._check_body(headers, exchange)
                 if not exchange.gone:
-                    with self._door_open(_kind(visit, headers, body), scope["state"]):
+                    kind = _kind(visit, headers, body)
+                    if not is_long:
+                        self._knock(kind, visit)
+                    with self._door_open(kind, scope["state"]):
                         await self._app(scope, exchange.receive, exchange.send)
 
     @contextmanager
@@ -169,13 +176,18 @@ class Guard:
         finally:
             self._active -= 1
 
-    @contextmanager
-    def _door_open(self, kind: Kind, state: Mapping[str, Any]) -> Iterator[None]:
+    def _knock(self, kind: Kind, visit: Visit) -> None:
         """Let a request pass, unless most of its kind are refused inside; then only as many as will find room."""
-        if state["visit"].method == "POST" and self._door.turns_away(kind):
+        if visit.method == "POST" and self._door.turns_away(kind):
+            if not kind.is_bulk:
+                self.turned_away()
             raise Overloaded(
                 "There is more to do than can be done in time.", fix=LATER, retry_after_seconds=BUSY_SECONDS
             )
+
+    @contextmanager
+    def _door_open(self, kind: Kind, state: Mapping[str, Any]) -> Iterator[None]:
+        """While a request is inside; what became of it is told to the door."""
         asyncio.get_running_loop().call_soon(self._went_round, self._clock())
         yield
         self._door.settled(kind, refused=state.get("cause") == Overloaded.code)
@@ -259,6 +271,10 @@ class Guard:
             "cause": visit.cause or cause,
         }
         logger.log(logging.WARNING if status >= 500 else logging.INFO, "request", extra={"fields": fields})
+
+
+def _unheard() -> None:
+    pass
 
 
 def _request_id(headers: Headers) -> str:

@@ -94,15 +94,22 @@ async def attended(request: Request, work: Awaitable[T]) -> T:
     Raises:
         ClientGone: it went away; the work is given up.
     """
-    working = asyncio.ensure_future(work)
+    mine, is_over = asyncio.current_task(), False
     leaving = asyncio.ensure_future(_left(request))
+
+    def gone(_: asyncio.Future[None]) -> None:
+        if not is_over and mine is not None:
+            mine.cancel()
+
+    leaving.add_done_callback(gone)
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientGone("The client went away.", fix="Keep the connection open.")
-        return working.result()
+        return await work
+    except asyncio.CancelledError:
+        if leaving.done() and mine is not None and mine.uncancel() == 0:
+            raise ClientGone("The client went away.", fix="Keep the connection open.") from None
+        raise
     finally:
-        working.cancel()
+        is_over = True
         leaving.cancel()
 
 

@@ -150,7 +150,7 @@ class HitAnswer(BaseModel):
     good: Annotated[bool | None, Field(examples=[True])]
     segment: Annotated[
         dict[str, Any] | None,
-        Field(description="The best part: its modality, and times, page or characters.", examples=[None]),
+        Field(description="The best part: its modality, and times, page, regions or characters.", examples=[None]),
     ]
     segments: Annotated[
         list[dict[str, Any]], Field(description="The best parts, best first, each with its score.", examples=[[]])

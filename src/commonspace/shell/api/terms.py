@@ -27,12 +27,18 @@ def terms_of(request: Request, *, timeout_ms: float | None = None, priority: Urg
     Raises:
         UsageError: a header that is no such value.
     """
-    timeout = timeout_ms if timeout_ms is not None else _timeout(request.headers.get(TIMEOUT_HEADER))
+    timeout = timeout_ms if timeout_ms is not None else _timeout(_header(request, TIMEOUT_HEADER))
     return Terms(
-        urgency=priority or _urgency(request.headers.get(CLASS_HEADER)),
+        urgency=priority or _urgency(_header(request, CLASS_HEADER)),
         deadline=None if timeout is None else time.monotonic() + timeout / 1000,
         tenant=caller_of(request).tenant,
     )
+
+
+def _header(request: Request, name: str) -> str | None:
+    """The first header of a name; most requests have none, which the framework tells by an exception."""
+    wanted = name.encode("ascii")
+    return next((value.decode("latin-1") for each, value in request.scope["headers"] if each == wanted), None)
 
 
 def _timeout(text: str | None) -> float | None:
