@@ -7,7 +7,8 @@ and measured on the other, both ways, for several splits, beside what the space 
 items of the unseen concepts (never itself); any item of its concept answers. Banks: the names of ImageNet's classes
 (everyday things, like the queries), and the first sentences of docstrings of Python's standard library (foreign). The
 latter also serve as queries without an answer: half of them when fitting, the other half when measuring. With
-``--pairs`` saved pairs, whose views are vectors of the space, are measured instead.
+``--strange`` pictures and sounds of saved pairs do so too, those of concepts that the labelled set lacks, half of the
+concepts each. With ``--pairs`` saved pairs, whose views are vectors of the space, are measured instead.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -24,10 +26,9 @@ import commonspace
 from benchmarks.mixed import CLASSES, class_names
 from benchmarks.page import as_table, write_table
 from benchmarks.retrieval import LABELLED
-from benchmarks.unseen import Collected, Found, Split, docstrings, measure, questions, sample
+from benchmarks.unseen import Collected, Found, Split, docstrings, measure, questions, sample, strangers, unanswered
 from commonspace.align.pairs import Pairs
 from commonspace.apps.calibrating import Fitting, refitted
-from commonspace.apps.known_items import Asked
 from commonspace.core.modality import Modality
 from commonspace.core.vectors import Vectors
 from commonspace.encode import catalog
@@ -73,6 +74,8 @@ one costs against the list without it."""
 
 Sides = Mapping[Modality, Labelled]
 Banks = Mapping[str, Vectors]
+Strange = Mapping[Modality, tuple[Vectors, NDArray[np.int64]]]
+"""Queries without an answer, and which of them belong together."""
 
 
 def shipped(space: str, dimension: int) -> Calibration:
@@ -80,15 +83,16 @@ def shipped(space: str, dimension: int) -> Calibration:
     return read_calibration(catalog.folder_of(space), dimension)
 
 
-def fits(fitted: Sides, base: Calibration, banks: Banks, foreign: Vectors, seed: int) -> dict[str, Calibration]:
+def fits(
+    fitted: Sides, base: Calibration, banks: Banks, foreign: Mapping[Modality, Vectors], seed: int
+) -> dict[str, Calibration]:
     """What a store that holds one half of the concepts would be searched with, by the bank that it is given."""
-    nothing = Asked(vectors=foreign, answers=(frozenset(),) * len(foreign), own=("",) * len(foreign))
     fitting = Fitting(
         towers=tuple(fitted),
         sample=sample(fitted),
         asked=questions(fitted),
         labelled=True,
-        unanswered={Modality.TEXT: nothing},
+        unanswered={modality: unanswered(vectors) for modality, vectors in foreign.items()},
         base=base,
         seed=seed,
     )
@@ -111,28 +115,29 @@ def _forced(fitting: Fitting, base: Calibration, bank: Vectors, seed: int) -> Ca
     return replace(base, banks=banks)
 
 
-def evaluate(sides: Sides, base: Calibration, embedder: Embedder, num_seeds: int) -> Found:
+def evaluate(sides: Sides, base: Calibration, embedder: Embedder, num_seeds: int, strange: Strange) -> Found:
     """Fit on one half of the concepts, measure on the other, both ways, for every seed."""
     said = docstrings()
-    foreign = embedder.embed(said)
+    foreign = {Modality.TEXT: (embedder.embed(said), np.arange(len(said))), **strange}
     banks = {OWN: bank_of(class_names(CLASSES), embedder), FOREIGN: bank_of(said, embedder)}
     found = Found()
     for seed in range(num_seeds):
-        order = np.random.default_rng(seed).permutation(len(foreign))
+        fitted_on = {modality: _first_half(groups, seed) for modality, (_, groups) in foreign.items()}
+        known = {modality: vectors[fitted_on[modality]] for modality, (vectors, _) in foreign.items()}
+        others = {modality: vectors[~fitted_on[modality]] for modality, (vectors, _) in foreign.items()}
         parts = halves(sides, seed=seed)
         for way, (fitted, unseen) in enumerate((parts, parts[::-1])):
-            systems = fits(fitted, base, banks, foreign[order[: len(order) // 2]], seed)
+            systems = fits(fitted, base, banks, known, seed)
             store = Fitting(towers=tuple(unseen), sample=sample(unseen), asked=questions(unseen), labelled=True)
             keys = {query: side.keys for query, side in unseen.items()}
-            split = Split(
-                name=f"{seed} {way}",
-                unseen=store,
-                keys=keys,
-                foreign=foreign[order[len(order) // 2 :]],
-                systems=systems,
-            )
-            measure(split, found)
+            measure(Split(name=f"{seed} {way}", unseen=store, keys=keys, foreign=others, systems=systems), found)
     return found
+
+
+def _first_half(groups: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
+    """Half of the groups of queries without an answer, to fit with; one group is never in both halves."""
+    order = np.random.default_rng(seed).permutation(np.unique(groups))
+    return np.isin(groups, order[: len(order) // 2])
 
 
 def gain(found: Collected, row: tuple[str, ...], system: str, over: str) -> str:
@@ -202,6 +207,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=LABELLED, help="folder with labels.tsv")
     parser.add_argument("--pairs", type=Path, help="folder of pairs whose views are vectors of the space")
+    parser.add_argument("--strange", type=Path, help="folder of pairs whose other media nothing in the data answers")
     parser.add_argument("--split", default="valid", help="which rows of the pairs")
     parser.add_argument("--space", default="nano", help="the space to measure")
     parser.add_argument("--seeds", type=int, default=5, help="how many splits of the concepts")
@@ -218,7 +224,10 @@ def main() -> int:
         sides = thinned(sides_of_pairs(pairs, embedder.space), MOST_THINGS, seed=0)
         what = f"saved pairs, split {arguments.split}, at most {MOST_THINGS} things a modality"
     base = shipped(arguments.space, embedder.space.dimension)
-    shown = tables(evaluate(sides, base, embedder, arguments.seeds))
+    strange: Strange = {}
+    if arguments.strange is not None:
+        strange = strangers(sides_of_pairs(Pairs.load(arguments.strange), embedder.space), sides)
+    shown = tables(evaluate(sides, base, embedder, arguments.seeds, strange))
     counts = ", ".join(f"{len(side.keys)} {modality}" for modality, side in sides.items())
     said = f"Space `{arguments.space}`, {what} ({counts}), {arguments.seeds} splits of the concepts, both halves."
     if arguments.json:

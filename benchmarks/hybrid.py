@@ -102,7 +102,7 @@ def words_table(held: Shelf, captions: Sequence[tuple[str, str]], asked: Vectors
     """nDCG@10 by mixture of names and by how their words are added."""
     lines = []
     for right, dumb in MIXTURES:
-        names = _names(held.concepts, right, dumb, np.random.default_rng(seed))
+        names = names_of(held.concepts, right, dumb, np.random.default_rng(seed))
         values: dict[str, list[float]] = {}
         for (concept, caption), query in zip(captions, asked, strict=True):
             words = telling_words(caption)
@@ -115,7 +115,8 @@ def words_table(held: Shelf, captions: Sequence[tuple[str, str]], asked: Vectors
     return lines
 
 
-def _names(concepts: NDArray[np.str_], right: float, dumb: float, draw: np.random.Generator) -> list[str]:
+def names_of(concepts: NDArray[np.str_], right: float, dumb: float, draw: np.random.Generator) -> list[str]:
+    """File names that say their concept, nothing, or another concept, in these shares."""
     every = sorted(set(concepts.tolist()))
     drawn = draw.random(len(concepts))
     others = draw.choice(every, len(concepts))
@@ -145,19 +146,21 @@ def _ranks(scores: Floats) -> Floats:
 
 
 def cases(held: Shelf, embed: Callable[[Sequence[str]], Vectors], seed: int) -> dict[str, list[Case]]:
-    """Three kinds of query with something unwanted; pictures are right or wrong."""
+    """Three kinds of query with something unwanted; pictures are right or wrong. Members that are not held are none."""
     draw, pictures = np.random.default_rng(seed), held.modalities == "image"
     own = {name: embed([f"a {name}"])[0] for names in CLASSES.values() for name in names.split()}
     found: dict[str, list[Case]] = {"a class less a member": [], "two less one": [], "one less its confuser": []}
     for group, listed in CLASSES.items():
-        names, whole = listed.split(), embed([group])[0]
+        names = [name for name in listed.split() if ((held.concepts == name) & pictures).any()]
+        names = names if len(names) > 1 else []
+        whole = embed([group])[0]
         for name in names:
             mine, others = held.concepts == name, [each for each in names if each != name]
             among = np.isin(held.concepts, others) & pictures
             found["a class less a member"].append(
                 Case(wanted=whole, unwanted=own[name], right=among, wrong=mine & pictures)
             )
-            for other in draw.choice(others, 2, replace=False):
+            for other in draw.choice(others, min(2, len(others)), replace=False):
                 theirs = (held.concepts == other) & pictures
                 both = embed([f"a {name} and a {other}"])[0]
                 found["two less one"].append(
@@ -193,14 +196,15 @@ def unwanted_table(held: Shelf, kinds: Mapping[str, Sequence[Case]]) -> list[lis
         line = [system]
         for given in kinds.values():
             orders = [np.argsort(-np.where(pictures, scored(case), -np.inf), kind="stable") for case in given]
-            precision = np.mean([_precision(case.right[order]) for case, order in zip(given, orders, strict=True)])
+            mean = np.mean([precision(case.right[order]) for case, order in zip(given, orders, strict=True)])
             wrong = np.mean([case.wrong[order][:CUTOFF].sum() for case, order in zip(given, orders, strict=True)])
-            line.append(f"{float(precision):.3f} / {float(wrong):.2f}")
+            line.append(f"{float(mean):.3f} / {float(wrong):.2f}")
         lines.append(line)
     return lines
 
 
-def _precision(right: NDArray[np.bool_]) -> float:
+def precision(right: NDArray[np.bool_]) -> float:
+    """The average precision of one list."""
     so_far = np.cumsum(right) / np.arange(1, len(right) + 1)
     return float(so_far[right].mean()) if right.any() else 0.0
 

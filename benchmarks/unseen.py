@@ -21,7 +21,7 @@ from commonspace.retrieve.labelled import Labelled
 from commonspace.retrieve.refit import best_probabilities
 from commonspace.retrieve.shown import shown
 
-__all__ = ["Collected", "Split", "docstrings", "measure", "questions", "sample"]
+__all__ = ["Collected", "Split", "docstrings", "measure", "questions", "sample", "strangers", "unanswered"]
 
 CUTOFF: Final = 10
 MODULES: Final = (
@@ -59,7 +59,7 @@ class Split:
     name: str
     unseen: Fitting
     keys: Mapping[Modality, Sequence[str]]
-    foreign: Vectors
+    foreign: Mapping[Modality, Vectors]
     systems: Mapping[str, Calibration]
 
 
@@ -112,6 +112,22 @@ def questions(sides: Sides) -> dict[Modality, Asked]:
     }
 
 
+def unanswered(vectors: Vectors) -> Asked:
+    """Queries that nothing answers."""
+    return Asked(vectors=vectors, answers=(frozenset(),) * len(vectors), own=("",) * len(vectors))
+
+
+def strangers(sides: Sides, known: Sides) -> dict[Modality, tuple[Vectors, NDArray[np.int64]]]:
+    """Media of concepts that a labelled set lacks, and which concept each is of: queries that it cannot answer."""
+    lacking = {concept for side in known.values() for concept in side.concepts}
+    found = {}
+    for modality in (Modality.IMAGE, Modality.AUDIO):
+        kept = [place for place, concept in enumerate(sides[modality].concepts) if concept not in lacking]
+        _, groups = np.unique([sides[modality].concepts[place] for place in kept], return_inverse=True)
+        found[modality] = sides[modality].vectors[kept], np.asarray(groups, np.int64)
+    return found
+
+
 def measure(split: Split, found: Found) -> None:
     """Take in everything of one split."""
     for query in split.unseen.asked:
@@ -139,14 +155,16 @@ def _first_and_error(split: Split, pair: tuple[Modality, Modality], answered: An
 def _nones(split: Split, query: Modality, answered: Mapping[Modality, Answered], found: Collected) -> None:
     """Whether "no good match" is said: with an answer there, with it taken away, and to foreign queries."""
     there = np.logical_or.reduce([each.has_answer for each in answered.values()])
-    nothing = Asked(vectors=split.foreign, answers=(frozenset(),) * len(split.foreign), own=("",) * len(split.foreign))
-    strange = {tower: split.unseen.sample.answered(tower, nothing) for tower in answered}
+    strange = {}
+    if query in split.foreign:
+        nothing = unanswered(split.foreign[query])
+        strange = {tower: split.unseen.sample.answered(tower, nothing) for tower in answered}
     for name, calibration in split.systems.items():
         said = {
             "answered": _refused(answered, calibration, query, with_answers=True)[there],
             "taken away": _refused(answered, calibration, query, with_answers=False)[there],
         }
-        if query is Modality.TEXT:
+        if strange:
             said["foreign"] = _refused(strange, calibration, query, with_answers=False)
         for kind, each in said.items():
             keys = [f"{split.name} {place}" for place in range(len(each))]

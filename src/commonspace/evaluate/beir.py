@@ -7,48 +7,20 @@ instead of or beside its text: ``image``, ``audio`` and ``video`` are paths with
 
 import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
 import orjson
 
 from commonspace.core.errors import UsageError
-from commonspace.evaluate.ranked import Judgments
+from commonspace.evaluate.dataset import Dataset, Document, Part, Shelf, Task
 
-__all__ = ["Dataset", "Document", "read_dataset"]
+__all__ = ["read_beir"]
 
 MEDIA = ("image", "audio", "video")
 
 
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
-    """A document or a query: its text (title and text together; empty where there is none) and its files."""
-
-    id: str
-    text: str
-    files: tuple[Path, ...] = ()
-
-    @property
-    def parts(self) -> tuple[str | Path, ...]:
-        """Everything that can be embedded: the text if there is one, then the files."""
-        return (self.text, *self.files) if self.text else self.files
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset:
-    """Documents, the judged queries, and the judgments; ``num_left_out`` queries have none that is relevant."""
-
-    name: str
-    documents: tuple[Document, ...]
-    queries: tuple[Document, ...]
-    judgments: Judgments
-    num_left_out: int = 0
-
-
-def read_dataset(folder: Path, *, split: str = "test") -> Dataset:
+def read_beir(folder: Path, *, split: str = "test") -> Dataset:
     """Read a folder; queries without a relevant document in the corpus are left out and counted.
 
     Raises:
@@ -69,13 +41,13 @@ def read_dataset(folder: Path, *, split: str = "test") -> Dataset:
             f"No query of {folder} has a relevant document in its corpus.",
             fix=f"Check that the ids in qrels/{split}.tsv are those of corpus.jsonl and queries.jsonl.",
         )
-    return Dataset(
-        name=folder.resolve().name,
-        documents=documents,
+    part = Part(
+        shelf=Shelf(name="corpus", documents=documents),
         queries=tuple(queries[query] for query in relevant),
         judgments=relevant,
-        num_left_out=len(judged) - len(relevant),
     )
+    task = Task(name="queries->corpus", parts=(part,), num_left_out=len(judged) - len(relevant))
+    return Dataset(name=folder.resolve().name, tasks=(task,))
 
 
 def _documents(folder: Path, name: str) -> Iterator[Document]:

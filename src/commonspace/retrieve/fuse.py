@@ -17,8 +17,11 @@ __all__ = ["RANK_OFFSET", "WORDS_LOG_ODDS", "reciprocal_ranks", "with_keywords"]
 
 T = TypeVar("T", bound=Hashable)
 
-WORDS_LOG_ODDS: Final = 2.0
-"""What all of a query's words in an item add to the log-odds that it is relevant; some of them add their share."""
+WORDS_LOG_ODDS: Final = 2.5
+"""What all of a query's words in an item add to the log-odds that it is relevant; some of them add their share.
+
+Chosen on half of the labelled concepts, measured on the others (``benchmarks/choosing.py``).
+"""
 RANK_OFFSET: Final = 60
 """The k of reciprocal rank fusion (Cormack et al. 2009)."""
 

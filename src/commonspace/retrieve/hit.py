@@ -1,6 +1,6 @@
 """A hit: one item that answers a query, and the parts of it that answer best."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, final
@@ -24,9 +24,9 @@ class Segment:
     score: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields that are set; times in seconds, pages from one, characters from zero."""
+        """The fields that are set; times in seconds, pages from one, characters from zero, regions in shares."""
         score = None if self.score is None else round(self.score, 6)
-        fields = {"modality": self.modality.value, **asdict(self.span), "text": self.text, "score": score}
+        fields = {"modality": self.modality.value, **self.span.to_dict(), "text": self.text, "score": score}
         return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -96,6 +96,11 @@ class Hit:
         """Whether words that are said in a sound or a video answer, not the sound or the picture itself."""
         spoken = self.modality in (Modality.AUDIO, Modality.VIDEO)
         return spoken and self.segment is not None and self.segment.modality is Modality.TEXT
+
+    @property
+    def is_read(self) -> bool:
+        """Whether words that a reader found in a picture or on a scanned page answer."""
+        return self.segment is not None and self.segment.span.confidence is not None
 
     @property
     def path(self) -> Path | None:

@@ -34,6 +34,8 @@ __all__ = [
 ]
 
 PRECISION = 0.9
+ONE_SIDED = 1.645
+"""The normal deviate that one in twenty exceeds."""
 LEAST_GROUPS = 4
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -200,16 +202,24 @@ def refused_from(with_answers: Floats, without: Floats, *, precision: float = PR
     """The probability below which to say "no good match", right at least so often; zero, which is never, where none is.
 
     Both hold the best probability that a query sees; queries with and without an answer count alike in sum. Of the cuts
-    that are precise enough it is the one that parts the two best (Youden 1950). One wrong refusal more than was seen is
-    counted, so that few queries promise little.
+    that are precise enough it is the one that parts the two best (Youden 1950). Wrong refusals count as often as they
+    may well come among others (the upper end of their share, 95% one-sided): the cut is chosen on these very queries,
+    and few of them promise little. So it is said too rarely rather than wrongly.
     """
     if not len(with_answers) or not len(without):
         return 0.0
     cuts = np.unique(np.concatenate([with_answers, without]))
-    wrong = (np.searchsorted(np.sort(with_answers), cuts) + 1) / len(with_answers)
+    wrong = _at_most(np.searchsorted(np.sort(with_answers), cuts), len(with_answers))
     right = np.searchsorted(np.sort(without), cuts) / len(without)
     fine = np.flatnonzero((right > 0) & (right >= precision * (right + wrong)))
     return float(cuts[fine[np.argmax((right - wrong)[fine])]]) if len(fine) else 0.0
+
+
+def _at_most(times: NDArray[np.integer], num: int) -> Floats:
+    """The share that may well be behind so many times of ``num``: the upper end of Wilson's interval (1927)."""
+    share, spread = times / num, ONE_SIDED**2 / num
+    middle = share + spread / 2 + np.sqrt(spread * (share * (1 - share) + spread / 4))
+    return np.asarray(middle / (1 + spread), np.float64)
 
 
 def best_probabilities(

@@ -22,8 +22,10 @@ from commonspace.retrieve.ranking import POOL
 
 __all__ = ["UNWANTED_SHARE", "Taken", "without_unwanted"]
 
-UNWANTED_SHARE: Final = 0.5
-"""How much of an unwanted part's log-odds above chance is taken off at weight one."""
+UNWANTED_SHARE: Final = 0.75
+"""How much of an unwanted part's log-odds above chance is taken off at weight one; chosen as that of words was."""
+LEADING_AWAY: Final = 0.5
+"""An unwanted part's weight in the sum that only looks for candidates."""
 
 
 @final
@@ -68,7 +70,7 @@ def without_unwanted(looking: Looking, also: Iterable[str] = ()) -> list[Candida
 def _leading_away(looking: Looking) -> NDArray[np.float32]:
     total = looking.asked.embedding.vector.astype(np.float64)
     for part in looking.asked.unwanted:
-        total = total + UNWANTED_SHARE * part.weight * part.embedding.vector
+        total = total + LEADING_AWAY * part.weight * part.embedding.vector
     if np.linalg.norm(total) < 1e-3:
         return looking.asked.embedding.vector
     away: NDArray[np.float32] = unit(total[None])[0]

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from commonspace.apps.beir import BeirReport, evaluate_beir, trec_lines
 from commonspace.apps.collection import Collection
+from commonspace.apps.evaluating import evaluate
+from commonspace.apps.evaluation_report import EvaluationReport, trec_lines
 from commonspace.apps.progress import Progress
 from commonspace.core.errors import UsageError
-from commonspace.evaluate.beir import Dataset, read_dataset
+from commonspace.evaluate.beir import read_beir
+from commonspace.evaluate.dataset import Dataset
 from commonspace.index.store import Store
 from commonspace.ingest.pool import WorkerPool
 from tests.fakes import FAKE_SPACE, fake_embedder
@@ -61,60 +63,80 @@ def test_both_paths_find_what_is_asked_for_and_agree_without_passages_or_calibra
 ) -> None:
     told: list[Progress] = []
 
-    report = evaluate_beir(collection, read_dataset(folder), depth=5, progress=told.append)
+    report = evaluate(collection, read_beir(folder), depth=5, progress=told.append)
 
-    figures = {each.measure: each for each in report.figures}
-    assert (report.num_documents, report.num_queries, report.num_left_out) == (10, 6, 2)
-    assert figures["hit@1"].shipped >= 5 / 6
+    task = report.tasks[0]
+    figures = {each.measure: each for each in task.figures}
+    assert (task.num_documents, task.num_queries, task.num_left_out) == (10, 6, 2)
+    assert figures["hit@1"].shipped.value >= 5 / 6
     assert list(figures) == ["MAP", "MRR", "nDCG@1", "recall@1", "hit@1"]
-    assert [(each.shipped, each.difference) for each in report.figures] == [
-        (each.encoder, 0.0) for each in report.figures
+    assert [(each.shipped, each.vectors, each.difference.value) for each in task.figures] == [
+        (each.encoder, each.encoder, 0.0) for each in task.figures
     ]
-    assert {query: list(found) for query, found in report.run.items()} == {
-        query: list(found) for query, found in report.encoder_run.items()
+    assert {query: list(found) for query, found in task.runs.shipped.items()} == {
+        query: list(found) for query, found in task.runs.encoder.items()
     }
-    assert told[-1].done == told[-1].total == 10
+    assert told[-1].done == told[-1].total == 10 + 6
     assert 0 < figures["hit@1"].chance < 0.2
 
 
 def test_a_query_that_is_a_document_does_not_find_itself(folder: Path, collection: Collection) -> None:
-    report = evaluate_beir(collection, read_dataset(folder), depth=5)
+    runs = evaluate(collection, read_beir(folder), depth=5).tasks[0].runs
 
-    assert "t7" not in report.run["t7"]
-    assert "t7" not in report.encoder_run["t7"]
-    assert len(report.run["t7"]) == 5
+    assert "t7" not in runs.shipped["t7"]
+    assert "t7" not in runs.encoder["t7"]
+    assert len(runs.shipped["t7"]) == 5
 
 
 def test_a_second_run_embeds_nothing_again(folder: Path, collection: Collection) -> None:
-    first = evaluate_beir(collection, read_dataset(folder))
-    again = evaluate_beir(collection, read_dataset(folder))
+    first = evaluate(collection, read_beir(folder))
+    again = evaluate(collection, read_beir(folder))
 
     assert (first.taken.added, again.taken.added, again.taken.unchanged) == (10, 0, 10)
-    assert again.run == first.run
+    assert again.tasks[0].runs == first.tasks[0].runs
 
 
 def test_a_document_that_cannot_be_read_fails_alone(folder: Path, collection: Collection) -> None:
     (folder / "p0.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
 
-    report = evaluate_beir(collection, read_dataset(folder))
+    report = evaluate(collection, read_beir(folder))
 
-    assert [failure.name for failure in report.taken.failures] == ["p0"]
+    assert [failure.name for failure in report.failures] == ["p0"]
     assert report.to_dict()["num_failed"] == 1
 
 
+def test_a_query_that_cannot_be_read_fails_alone_and_finds_nothing(folder: Path, collection: Collection) -> None:
+    (folder / "p1.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+
+    report = evaluate(collection, read_beir(folder), depth=5)
+
+    assert [(failure.name, failure.error.item_code) for failure in report.failures] == [
+        ("p1", "corrupt"),
+        ("qp", "corrupt"),
+    ]
+    assert "qp" not in report.tasks[0].runs.shipped
+    assert report.tasks[0].num_queries == 6
+
+
+def test_ids_of_texts_are_no_words_to_match(folder: Path, collection: Collection) -> None:
+    evaluate(collection, read_beir(folder), depth=5)
+
+    assert sorted({item.name for item in collection.items()}) == ["", "p0.png", "p1.png"]
+
+
 def test_the_run_file_is_read_by_trec_eval_in_the_order_shown(folder: Path, collection: Collection) -> None:
-    report = evaluate_beir(collection, read_dataset(folder), depth=3)
+    run = evaluate(collection, read_beir(folder), depth=3).tasks[0].runs.shipped
 
-    lines = [line.split(" ") for line in trec_lines(report.run, "tag")]
+    lines = [line.split(" ") for line in trec_lines(run, "tag")]
 
-    assert [line[2] for line in lines if line[0] == "q1"] == list(report.run["q1"])
+    assert [line[2] for line in lines if line[0] == "q1"] == list(run["q1"])
     assert {len(line) for line in lines} == {6}
     assert [line[3] for line in lines[:3]] == ["1", "2", "3"]
 
 
 def test_no_depth_is_refused(folder: Path, collection: Collection) -> None:
     with pytest.raises(UsageError, match="depth is 0"):
-        evaluate_beir(collection, read_dataset(folder), depth=0)
+        evaluate(collection, read_beir(folder), depth=0)
 
 
 def spoil_line(folder: Path) -> None:
@@ -179,23 +201,23 @@ def test_a_folder_that_makes_no_sense_says_where(folder: Path, spoil: Callable[[
     spoil(folder)
 
     with pytest.raises(UsageError, match=words):
-        read_dataset(folder)
+        read_beir(folder)
 
 
 def test_qrels_may_have_four_columns_as_trecs_do(folder: Path) -> None:
     (folder / "qrels" / "dev.tsv").write_text("q1\t0\tt1\t1\n")
 
-    dataset: Dataset = read_dataset(folder, split="dev")
+    dataset: Dataset = read_beir(folder, split="dev")
 
-    assert dataset.judgments == {"q1": {"t1": 1}}
+    assert dataset.tasks[0].parts[0].judgments == {"q1": {"t1": 1}}
 
 
-def shown(report: BeirReport) -> list[str]:
-    return [each["measure"] for each in report.to_dict()["figures"]]
+def shown(report: EvaluationReport) -> list[str]:
+    return [each["measure"] for each in report.to_dict()["tasks"][0]["figures"]]
 
 
 def test_cutoffs_past_the_depth_are_not_shown(folder: Path, collection: Collection) -> None:
-    report = evaluate_beir(collection, read_dataset(folder), depth=10)
+    report = evaluate(collection, read_beir(folder), depth=10)
 
     assert "nDCG@10" in shown(report)
     assert "nDCG@100" not in shown(report)

@@ -160,6 +160,13 @@ def test_the_cut_is_precise_enough_or_never_made() -> None:
     assert refused_from(right, np.empty(0)) == 0.0
 
 
+def test_few_queries_promise_too_little_for_a_cut_that_many_bear_out() -> None:
+    right, wrong = np.linspace(0.5, 1.0, 200), np.linspace(0.0, 1.0, 200)
+
+    assert refused_from(right[::20], wrong[::20]) == 0.0
+    assert 0.4 < refused_from(right, wrong) <= 0.52
+
+
 def test_queries_for_the_same_answer_stay_in_one_half() -> None:
     groups = np.array([0, 0, 1, 1, 2, 2, 3, 3, 3])
 

@@ -1,4 +1,4 @@
-"""``commonspace calibrate`` and ``commonspace evaluate beir``, from the command line to what they leave behind."""
+"""``commonspace calibrate`` and ``commonspace evaluate``, from the command line to what they leave behind."""
 
 import json
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from commonspace.shell import wire
 from commonspace.shell.cli.app import build
 from commonspace.shell.cli.calibrate import read_pairs, read_queries
 from commonspace.shell.cli.wiring import House
+from tests.unit.evaluate.layouts import coco, imagenet
 
 WORDS = ("a red house", "a small dog", "the open sea", "a loud bell", "fresh bread", "an old castle", "green apples")
 
@@ -118,11 +119,49 @@ def test_a_beir_folder_is_measured_in_a_store_that_is_kept(tmp_path: Path) -> No
     code_again, table = run(*command)
 
     told = json.loads(out)
-    figures = {each["measure"]: each for each in told["figures"]}
+    figures = {each["measure"]: each for each in told["tasks"][0]["figures"]}
     assert code == code_again == 0
-    assert (told["num_documents"], told["num_queries"]) == (7, 1)
+    assert (told["tasks"][0]["num_documents"], told["tasks"][0]["num_queries"]) == (7, 1)
     assert figures["hit@1"]["shipped"]["value"] == figures["hit@1"]["encoder"]["value"] == 1.0
     assert (tmp_path / "run.txt").read_text().splitlines()[0].startswith("q Q0 d1 1 1 ")
     assert "nDCG@10" in table
     assert (tmp_path / "kept.cs").is_dir()
     assert run("evaluate", "beir", str(tmp_path / "none"))[0] == 1
+
+
+def test_words_in_file_names_count_as_users_get_them_and_the_report_says_what_they_do(tmp_path: Path) -> None:
+    folder = coco(tmp_path / "coco")
+    path = folder / "annotations" / "captions_val2017.json"
+    told = json.loads(path.read_text())
+    for image, word in zip(told["images"], ("abacus", "basalt", "cicada", "dahlia", "ermine", "fennel"), strict=True):
+        (folder / "val2017" / image["file_name"]).rename(folder / "val2017" / f"{word}.jpg")
+        image["file_name"] = f"{word}.jpg"
+        for said in told["annotations"]:
+            said["caption"] = f"{word} {said['id']}" if said["image_id"] == image["id"] else said["caption"]
+    path.write_text(json.dumps(told))
+
+    code, out = run("evaluate", "coco", str(folder), "--json", "--run", str(tmp_path / "coco.run"))
+
+    words, media = json.loads(out)["tasks"]
+    first = {each["measure"]: each for each in words["figures"]}["hit@1"]
+    assert code == 0
+    assert first["shipped"]["value"] == 1.0 > first["vectors"]["value"]
+    assert first["words"]["value"] == pytest.approx(first["shipped"]["value"] - first["vectors"]["value"])
+    assert all(each["words"]["value"] == 0.0 for each in media["figures"])
+    assert sorted(each.name for each in tmp_path.glob("*.run")) == ["coco.image-text.run", "coco.text-image.run"]
+
+
+def test_what_cannot_be_used_is_told_beside_the_table_and_by_the_exit(tmp_path: Path) -> None:
+    (imagenet(tmp_path / "imagenet") / "val" / "n01440764" / "readme.txt").write_text("x")
+
+    code, table = run("evaluate", "imagenet", str(tmp_path / "imagenet"))
+
+    assert code == 3
+    assert "image->class: 9 queries, 3 documents" in table
+    assert "3 classes, 8 templates a class" in table
+    assert "without words" in table
+
+
+@pytest.mark.parametrize("name", ["coco", "imagenet", "audiocaps"])
+def test_a_folder_without_a_dataset_is_refused_before_a_model_is_loaded(tmp_path: Path, name: str) -> None:
+    assert run("evaluate", name, str(tmp_path)) == (1, "")

@@ -12,7 +12,16 @@ from commonspace.shell.cli.bench import BenchServe, answer_bench_serve
 from commonspace.shell.cli.calibrate import Calibrate, answer_calibrate
 from commonspace.shell.cli.context import Context, answer_context
 from commonspace.shell.cli.embed import Embed, answer_embed
-from commonspace.shell.cli.evaluate import EvaluateBeir, answer_evaluate_beir
+from commonspace.shell.cli.evaluate import (
+    EvaluateAudiocaps,
+    EvaluateBeir,
+    EvaluateCoco,
+    EvaluateImagenet,
+    answer_evaluate_audiocaps,
+    answer_evaluate_beir,
+    answer_evaluate_coco,
+    answer_evaluate_imagenet,
+)
 from commonspace.shell.cli.index import Index, answer_index
 from commonspace.shell.cli.keys import (
     Create,
@@ -77,6 +86,9 @@ def build(wiring: Wiring) -> typer.Typer:
     command(bench, "serve", BenchServe, answer_bench_serve)
     evaluate = _group_of(app, "evaluate", "How well a space finds.")
     command(evaluate, "beir", EvaluateBeir, answer_evaluate_beir)
+    command(evaluate, "coco", EvaluateCoco, answer_evaluate_coco)
+    command(evaluate, "imagenet", EvaluateImagenet, answer_evaluate_imagenet)
+    command(evaluate, "audiocaps", EvaluateAudiocaps, answer_evaluate_audiocaps)
     profile = _group_of(app, "profile", "Where the time goes.")
     command(profile, "latency", ProfileLatency, answer_profile_latency)
     settings = _group_of(app, "settings", "The settings in force.")

@@ -1,32 +1,47 @@
-"""``commonspace evaluate beir``: how well a space finds on a folder in BEIR's format, through the whole path."""
+"""``commonspace evaluate``: how well a space finds on a folder in a known format, through the whole path."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, final
 
 import typer
 
-from commonspace.core.errors import UsageError
-from commonspace.shell.cli.answer import console, print_json, remark
-from commonspace.shell.cli.measure import table
-from commonspace.shell.cli.options import AsJson, ModelName, Overrides, settings_for
-from commonspace.shell.cli.progress import showing
+from commonspace.shell.cli.evaluated import evaluated
+from commonspace.shell.cli.options import AsJson, ModelName, Overrides
 from commonspace.shell.cli.request import ExitCode
 
 if TYPE_CHECKING:
-    from commonspace.apps.beir import BeirReport
-    from commonspace.apps.collection import Collection
-    from commonspace.evaluate.metrics import Interval
-    from commonspace.evaluate.ranked import Run
-    from commonspace.serve.settings import Settings
+    from commonspace.evaluate.dataset import Dataset
 
-__all__ = ["EvaluateBeir", "answer_evaluate_beir"]
+__all__ = [
+    "EvaluateAudiocaps",
+    "EvaluateBeir",
+    "EvaluateCoco",
+    "EvaluateImagenet",
+    "answer_evaluate_audiocaps",
+    "answer_evaluate_beir",
+    "answer_evaluate_coco",
+    "answer_evaluate_imagenet",
+]
 
-FAILURES_SHOWN = 5
-HEAD = ("measure", "shipped", "encoder alone", "difference", "chance")
+Kept = Annotated[
+    Path | None,
+    typer.Option(
+        "--store", "-s", metavar="FOLDER", help="Keep the indexed documents here. Default: a store that is thrown away."
+    ),
+]
+Depth = Annotated[int, typer.Option("--depth", metavar="K", min=1, help="How many documents a query.")]
+RunFile = Annotated[
+    Path | None, typer.Option("--run", metavar="FILE", help="Write what users would be shown, as a TREC run.")
+]
+EncoderRunFile = Annotated[
+    Path | None, typer.Option("--encoder-run", metavar="FILE", help="Write the encoder's own ranking, as a TREC run.")
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of the bootstrap.")]
+Annotations = Annotated[
+    Path | None,
+    typer.Option("--annotations", metavar="FILE", help="The file of captions. Default: the one in the folder."),
+]
 
 
 @final
@@ -34,101 +49,129 @@ HEAD = ("measure", "shipped", "encoder alone", "difference", "chance")
 class EvaluateBeir:
     """Measure retrieval on a folder in BEIR's format: corpus.jsonl, queries.jsonl and qrels/test.tsv.
 
-    The corpus is indexed and searched as users search it, and beside that compared exactly by the encoder's vectors
-    alone. Documents and queries may have files of pictures, sounds and videos. Exits with 3 when some documents could
-    not be used. docs/evaluate.md tells the format and the measures.
+    The corpus is indexed and searched as users search it, with and without words, and beside that compared exactly by
+    the encoder's vectors alone. Documents and queries may have files of pictures, sounds and videos. Exits with 3 when
+    some of it could not be used. docs/evaluate.md tells the format and the measures.
     """
 
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder in BEIR's format.")]
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="Which qrels: qrels/NAME.tsv.")] = "test"
-    store: Annotated[
-        Path | None,
-        typer.Option(
-            "--store", "-s", metavar="FOLDER", help="Keep the indexed corpus here. Default: one that is thrown away."
-        ),
-    ] = None
+    store: Kept = None
     model: ModelName = None
-    depth: Annotated[int, typer.Option("--depth", metavar="K", min=1, help="How many documents a query.")] = 100
-    run: Annotated[
-        Path | None, typer.Option("--run", metavar="FILE", help="Write what users would be shown, as a TREC run.")
-    ] = None
-    encoder_run: Annotated[
+    depth: Depth = 100
+    run: RunFile = None
+    encoder_run: EncoderRunFile = None
+    seed: Seed = 0
+    overrides: Overrides = field(default_factory=list)
+    as_json: AsJson = False
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateCoco:
+    """Measure retrieval of pictures by captions, and of captions by pictures: COCO, Flickr30k and their kin.
+
+    The folder holds pictures and captions_val*.json or Karpathy's dataset_coco.json. Indexed and searched as users
+    search, with and without words, beside the encoder alone. Missing pictures are told. Exits with 3 when some of it
+    could not be used. docs/evaluate.md tells the layout.
+    """
+
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of pictures and annotations.")]
+    annotations: Annotations = None
+    split: Annotated[str, typer.Option("--split", metavar="NAME", help="Which split of Karpathy's file.")] = "test"
+    folds: Annotated[int, typer.Option("--folds", metavar="N", min=1, help="5 is the 1K protocol on 5,000.")] = 1
+    store: Kept = None
+    model: ModelName = None
+    depth: Depth = 100
+    run: RunFile = None
+    encoder_run: EncoderRunFile = None
+    seed: Seed = 0
+    overrides: Overrides = field(default_factory=list)
+    as_json: AsJson = False
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateImagenet:
+    """Measure naming of pictures without training, and retrieval by class, on folders of pictures by class.
+
+    A class is the mean of its prompts; each picture looks for its class, and each class for its pictures. Indexed and
+    searched as users search, with and without words, beside the encoder alone. Exits with 3 when some of it could not
+    be used. docs/evaluate.md tells the layout.
+    """
+
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of class folders, or one with val in it.")]
+    classes: Annotated[
         Path | None,
-        typer.Option("--encoder-run", metavar="FILE", help="Write the encoder's own ranking, as a TREC run."),
+        typer.Option("--classes", metavar="FILE", help="What class folders are called. Default: a known file there."),
     ] = None
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the bootstrap.")] = 0
+    templates: Annotated[
+        Path | None, typer.Option("--templates", metavar="FILE", help="Prompts with {}, one a line; the first asks.")
+    ] = None
+    store: Kept = None
+    model: ModelName = None
+    depth: Depth = 100
+    run: RunFile = None
+    encoder_run: EncoderRunFile = None
+    seed: Seed = 0
+    overrides: Overrides = field(default_factory=list)
+    as_json: AsJson = False
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateAudiocaps:
+    """Measure retrieval of recordings by captions, and of captions by recordings: AudioCaps, Clotho.
+
+    The folder holds the table of captions and, under any name, the recordings. Indexed and searched as users search,
+    with and without words, beside the encoder alone. Missing recordings are told. Exits with 3 when some of it could
+    not be used. docs/evaluate.md tells the layout.
+    """
+
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of recordings and the table.")]
+    annotations: Annotations = None
+    split: Annotated[str, typer.Option("--split", metavar="NAME", help="Which table: NAME.csv.")] = "test"
+    store: Kept = None
+    model: ModelName = None
+    depth: Depth = 100
+    run: RunFile = None
+    encoder_run: EncoderRunFile = None
+    seed: Seed = 0
     overrides: Overrides = field(default_factory=list)
     as_json: AsJson = False
 
 
 def answer_evaluate_beir(request: EvaluateBeir) -> ExitCode:
-    """Read the folder, index what is new, measure both paths, and show them side by side."""
-    from commonspace.apps.beir import evaluate_beir
-    from commonspace.evaluate.beir import read_dataset
+    """Read the folder, index what is new, measure all paths, and show them side by side."""
+    from commonspace.evaluate.beir import read_beir
 
-    dataset = read_dataset(request.folder, split=request.split)
-    settings = settings_for(request.overrides, model=request.model)
-    with _opened(request.store, settings) as collection, showing() as show:
-        report = evaluate_beir(collection, dataset, depth=request.depth, seed=request.seed, progress=show)
-    _write(request.run, report.run, "commonspace")
-    _write(request.encoder_run, report.encoder_run, "encoder")
-    if request.as_json:
-        print_json({"space": collection.space.name, "fingerprint": collection.space.fingerprint, **report.to_dict()})
-    else:
-        _show(report)
-    return ExitCode.SOME_FAILED if report.taken.failures else ExitCode.FINE
+    return evaluated(request, lambda: read_beir(request.folder, split=request.split))
 
 
-@contextmanager
-def _opened(store: Path | None, settings: "Settings") -> "Iterator[Collection]":
-    """Where the corpus goes: a named store, which an interrupted run goes on with, or a passing one."""
-    from commonspace.shell import wire
+def answer_evaluate_coco(request: EvaluateCoco) -> ExitCode:
+    """The same for pictures and captions."""
+    from commonspace.evaluate.coco import read_coco
 
-    if store is not None:
-        with wire.open_collection(store.expanduser(), settings, create=True) as collection:
-            yield collection
-        return
-    with (
-        TemporaryDirectory(prefix="commonspace-") as folder,
-        wire.open_collection(Path(folder) / "corpus.cs", settings, create=True) as collection,
-    ):
-        yield collection
+    def read() -> "Dataset":
+        return read_coco(request.folder, annotations=request.annotations, split=request.split, num_folds=request.folds)
+
+    return evaluated(request, read)
 
 
-def _write(path: Path | None, run: "Run", tag: str) -> None:
-    from commonspace.apps.beir import trec_lines
+def answer_evaluate_imagenet(request: EvaluateImagenet) -> ExitCode:
+    """The same for class folders."""
+    from commonspace.evaluate.class_folders import read_class_folders
 
-    if path is None:
-        return
-    try:
-        path.write_text("".join(f"{line}\n" for line in trec_lines(run, tag)), "utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.", fix="Name another file.") from error
-    remark(f"Wrote {path}.")
+    return evaluated(
+        request,
+        lambda: read_class_folders(request.folder, classes=request.classes, templates=request.templates),
+    )
 
 
-def _show(report: "BeirReport") -> None:
-    rows = [
-        (
-            each.measure,
-            _cell(each.shipped, each.shipped_interval),
-            _cell(each.encoder, each.encoder_interval),
-            _cell(each.difference, each.difference_interval, sign="+"),
-            f"{each.chance:.3f}",
-        )
-        for each in report.figures
-    ]
-    title = f"{report.dataset}: {report.num_queries} queries, {report.num_documents} documents, depth {report.depth}"
-    table(title, HEAD, rows)
-    out = console()
-    out.print("in brackets the 95% bootstrap interval over queries; the difference is paired", markup=False)
-    if report.num_left_out:
-        out.print(f"{report.num_left_out} queries left out: nothing relevant in the corpus", markup=False)
-    for failure in report.taken.failures[:FAILURES_SHOWN]:
-        remark(f"failed: {failure.name}: {failure.error.cause}")
-    if len(report.taken.failures) > FAILURES_SHOWN:
-        remark(f"and {len(report.taken.failures) - FAILURES_SHOWN} more documents")
+def answer_evaluate_audiocaps(request: EvaluateAudiocaps) -> ExitCode:
+    """The same for recordings and captions."""
+    from commonspace.evaluate.sound_captions import read_audiocaps
 
-
-def _cell(value: float, interval: "Interval", *, sign: str = "") -> str:
-    return f"{value:{sign}.3f} ({interval.low:{sign}.3f} to {interval.high:{sign}.3f})"
+    return evaluated(
+        request, lambda: read_audiocaps(request.folder, annotations=request.annotations, split=request.split)
+    )
