@@ -59,3 +59,14 @@ def test_pictures_have_the_library_s_vectors(folder: Path, library: Any) -> None
 
     alone = np.concatenate([embedder.embed([picture]) for picture in pictures()])
     check(("sentence-transformers", "clip", "image"), expected, alone, embedder.embed(pictures() * 2))
+
+
+def test_a_text_that_names_a_picture_stays_a_text_and_opens_nothing(folder: Path, library: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a dog.png"
+    pictures()[0].save(path)
+
+    (row,) = catalog.load(folder, Plan()).embed([str(path)])
+
+    np.testing.assert_allclose(row, library.encode([{"text": str(path)}], normalize_embeddings=True)[0], atol=1e-5)
+    seen = library.encode([pictures()[0]], normalize_embeddings=True)[0]
+    assert abs(row @ seen) < 0.999

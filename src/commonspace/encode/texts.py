@@ -26,24 +26,43 @@ class TextPreparation:
     """Text to word-piece ids (t, int64); longer texts are cut at ``max_tokens``, special tokens included.
 
     ``prefix`` is put before every text, where a model was trained with one; ``lowered`` makes capitals small first.
+    ``suffix`` is put behind it and stays when a text is cut; ``stripped`` takes white space off its ends. Without
+    ``special`` the tokenizer adds no tokens of its own.
     """
 
     tokenizer_file: Path
     max_tokens: int
     prefix: str = ""
     lowered: bool = False
+    suffix: str = ""
+    stripped: bool = False
+    special: bool = True
     _loaded: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     def __call__(self, content: Content) -> Features:
         """Tokenise one text."""
         if not isinstance(content, str):
             raise TypeError(f"a text tower takes str, not {type(content).__name__}")
-        text = self.prefix + content
-        ids = self._tokenizer().encode(text.lower() if self.lowered else text).ids
+        text = self.prefix + (content.strip() if self.stripped else content) + self.suffix
+        ids = self._ids(text.lower() if self.lowered else text)
+        if self.suffix and len(ids) >= self.max_tokens:
+            end = self._end()[-len(ids) :]
+            ids[len(ids) - len(end) :] = end
         return np.asarray(ids, dtype=np.int64)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return TextPreparation, (self.tokenizer_file, self.max_tokens, self.prefix, self.lowered)
+        words = self.prefix, self.lowered, self.suffix, self.stripped, self.special
+        return TextPreparation, (self.tokenizer_file, self.max_tokens, *words)
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self._tokenizer().encode(text, add_special_tokens=self.special).ids)
+
+    def _end(self) -> list[int]:
+        """The tokens that every text ends with: those that two unlike short ones share."""
+        one, other = (self._ids(f"{self.prefix}{short}{self.suffix}") for short in ("0", "1 2 3 4"))
+        unlike = (at for at in range(1, 1 + min(len(one), len(other))) if one[-at] != other[-at])
+        count = next(unlike, 1) - 1
+        return one[len(one) - count :]
 
     def _tokenizer(self) -> Any:
         if not self._loaded:

@@ -11,6 +11,8 @@ from commonspace.core.item import Pixels
 
 __all__ = ["Scene", "SceneSampler"]
 
+LOOK_SECONDS: Final = 0.2
+"""How often a video that is decoded frame by frame is looked at."""
 SLACK_SECONDS: Final = 0.001
 CHANGE: Final = 10.0
 """Mean grey-level difference (of 255) from a scene's first frame at which its picture counts as another, seen coarsely:
@@ -65,6 +67,11 @@ class SceneSampler:
         self._scenes: list[_Open] = []
         self._cut_waits = False
         self._last_seconds = 0.0
+
+    @property
+    def look_seconds(self) -> float:
+        """How often it wants to see a frame."""
+        return LOOK_SECONDS
 
     @property
     def full(self) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 
 from commonspace.core.item import Pixels
 from commonspace.ingest.audio import Mono, check_format
+from commonspace.ingest.clips import ClipSampler
 from commonspace.ingest.image import check_shape
 from commonspace.ingest.plan import Plan
 from commonspace.ingest.scenes import SceneSampler
@@ -13,12 +14,12 @@ from commonspace.ingest.shots import TINY_SIDE, CutDetector
 
 __all__ = ["PictureTrack", "SoundTrack"]
 
-LOOK_SECONDS: Final = 0.2
-"""How often a video that is decoded frame by frame is looked at."""
+SPARING_SECONDS: Final = 0.2
+"""From so much time between two looks, frames may be skipped that no other frame needs."""
 SLACK_SECONDS: Final = 0.001
 """Times are sums of binary fractions; a look must not come a frame late for that."""
 BRISK_RATE: Final = 15
-"""From this many frames a second, frames that no other frame needs are skipped."""
+"""From this many frames a second, frames that no other frame needs may be skipped."""
 QUARTER_TURN: Final = 90
 
 
@@ -26,7 +27,7 @@ QUARTER_TURN: Final = 90
 class PictureTrack:
     """Decodes a stream of moving pictures and shows its frames to a sampler."""
 
-    def __init__(self, stream: Any, sampler: SceneSampler, plan: Plan, *, keys_only: bool) -> None:
+    def __init__(self, stream: Any, sampler: SceneSampler | ClipSampler, plan: Plan, *, keys_only: bool) -> None:
         from av.video.reformatter import VideoReformatter
 
         check_shape(stream.codec_context.width, stream.codec_context.height, plan.limits)
@@ -44,7 +45,7 @@ class PictureTrack:
         context.thread_count = 1
         if keys_only:
             context.skip_frame = "NONKEY"
-        elif stream.average_rate is not None and stream.average_rate >= BRISK_RATE:
+        elif (stream.average_rate or 0) >= BRISK_RATE and sampler.look_seconds >= SPARING_SECONDS:
             context.skip_frame = "NONREF"
 
     def take(self, packet: Any, origin_seconds: float) -> None:
@@ -62,7 +63,7 @@ class PictureTrack:
         self.end_seconds = max(self.end_seconds, seconds)
         if self._sampler.full or (seconds < self._next_look and not self._keys_only):
             return
-        self._next_look = seconds + LOOK_SECONDS - SLACK_SECONDS
+        self._next_look = seconds + self._sampler.look_seconds - SLACK_SECONDS
         check_shape(frame.width, frame.height, self._plan.limits)
         small = self._tiny.reformat(frame, TINY_SIDE, TINY_SIDE, format="gray", interpolation="AREA")
         tiny = small.to_ndarray().astype(np.uint8, copy=False)

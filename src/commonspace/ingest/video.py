@@ -9,14 +9,15 @@ from typing import Any, Final, final
 import numpy as np
 
 from commonspace.core.errors import ItemError
-from commonspace.core.item import Audio, Decoded, Metadata, Piece, Span
+from commonspace.core.item import Audio, Clip, Decoded, Metadata, Piece, Span
 from commonspace.core.modality import Modality
 from commonspace.ingest.audio import heard, pieces_of
+from commonspace.ingest.clips import ClipPlan, ClipSampler, TimedClip
 from commonspace.ingest.container import open_container, playable, unplayable
 from commonspace.ingest.heartbeat import beat
 from commonspace.ingest.payload import Payload
 from commonspace.ingest.plan import Plan
-from commonspace.ingest.scenes import SceneSampler
+from commonspace.ingest.scenes import Scene, SceneSampler
 from commonspace.ingest.tracks import PictureTrack, SoundTrack
 
 __all__ = ["decode_stream"]
@@ -89,23 +90,12 @@ def _read_video(
 ) -> tuple[tuple[Piece, ...], Metadata, tuple[str, ...]]:
     """Frames and soundtrack of a video."""
     limits = plan.limits
-    claimed = _claimed_seconds(container, video)
-    least_seconds = max(plan.video_frame_seconds, min(claimed, limits.video_seconds) / limits.video_frames)
-    sampler = SceneSampler(least_seconds=least_seconds, most_frames=limits.video_frames)
-    sparse_enough = claimed > WHOLE_SECONDS and gap_seconds <= SPARSE_SECONDS
-    keys_only = gap_seconds <= 2 * plan.video_frame_seconds or sparse_enough
+    sampler, keys_only = _sampler(_claimed_seconds(container, video), gap_seconds, plan)
     pictures = PictureTrack(video, sampler, plan, keys_only=keys_only)
     track = None if sound is None else SoundTrack(sound, plan, limits.video_seconds)
     run = _demux(container, [pictures] if track is None else [pictures, track], limits.video_seconds)
     end_seconds = min(pictures.end_seconds, limits.video_seconds)
-    frames = tuple(
-        Piece(
-            modality=Modality.IMAGE,
-            content=scene.pixels,
-            span=Span(start_seconds=scene.start_seconds, end_seconds=scene.end_seconds),
-        )
-        for scene in sampler.scenes(end_seconds)
-    )
+    frames = _seen(sampler, end_seconds)
     if not frames:
         raise ItemError("corrupt", "No frame of the video decodes.", fix="Copy it again, or convert it anew.")
     windows, notes = _soundtrack(track, plan)
@@ -117,6 +107,35 @@ def _read_video(
         "frames": len(frames),
     }
     return (*frames, *windows), metadata, (*notes, *_run_notes(run, limits.video_seconds, cut_known=False))
+
+
+def _sampler(claimed_seconds: float, gap_seconds: float, plan: Plan) -> tuple[SceneSampler | ClipSampler, bool]:
+    """What chooses among the frames, and whether key frames are enough for it."""
+    limits, length = plan.limits, min(claimed_seconds, plan.limits.video_seconds)
+    if plan.clip_frames:
+        clips = ClipPlan.of(
+            length, num_frames=plan.clip_frames, clip_seconds=plan.clip_seconds, most_frames=limits.video_frames
+        )
+        return ClipSampler(clips), gap_seconds <= clips.part_seconds
+    least_seconds = max(plan.video_frame_seconds, length / limits.video_frames)
+    sparse_enough = claimed_seconds > WHOLE_SECONDS and gap_seconds <= SPARSE_SECONDS
+    keys_only = gap_seconds <= 2 * plan.video_frame_seconds or sparse_enough
+    return SceneSampler(least_seconds=least_seconds, most_frames=limits.video_frames), keys_only
+
+
+def _seen(sampler: SceneSampler | ClipSampler, end_seconds: float) -> tuple[Piece, ...]:
+    """The frames or the clips that stand for a video, with their times."""
+    if isinstance(sampler, ClipSampler):
+        return tuple(
+            Piece(modality=Modality.VIDEO, content=each.clip, span=_span(each)) for each in sampler.clips(end_seconds)
+        )
+    return tuple(
+        Piece(modality=Modality.IMAGE, content=each.pixels, span=_span(each)) for each in sampler.scenes(end_seconds)
+    )
+
+
+def _span(part: Scene | TimedClip) -> Span:
+    return Span(start_seconds=part.start_seconds, end_seconds=part.end_seconds)
 
 
 def _soundtrack(track: SoundTrack | None, plan: Plan) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
@@ -196,4 +215,5 @@ def _cost(pieces: tuple[Piece, ...]) -> int:
     """Pixels of the frames plus samples of the sound."""
     sounds = sum(len(piece.content.array) for piece in pieces if isinstance(piece.content, Audio))
     pixels = sum(piece.content.size // 3 for piece in pieces if isinstance(piece.content, np.ndarray))
-    return sounds + pixels
+    clips = sum(piece.content.frames.size // 3 for piece in pieces if isinstance(piece.content, Clip))
+    return sounds + pixels + clips

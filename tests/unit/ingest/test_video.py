@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from commonspace.core.errors import ItemError
-from commonspace.core.item import Audio, Decoded, Piece
+from commonspace.core.item import Audio, Clip, Decoded, Piece
 from commonspace.core.modality import Modality
 from commonspace.ingest.decode import Plan, decode
 from commonspace.ingest.limits import Limits
@@ -195,3 +195,32 @@ def test_a_codec_off_the_list_is_refused_by_name() -> None:
     with pytest.raises(ItemError) as caught:
         decoded(buffer.getvalue())
     assert caught.value.item_code == "unknown_codec"
+
+
+CLIPS = replace(PLAN, clip_frames=4, clip_seconds=4.0)
+
+
+def clip_colours(item: Decoded) -> list[list[int]]:
+    """The colour of each frame of each clip, by its number."""
+    contents = [piece.content for piece in pieces(item, Modality.VIDEO)]
+    middles = [content.frames[:, 16, 24].astype(int) for content in contents if isinstance(content, Clip)]
+    return [[int(np.abs(np.array(COLOURS) - point).sum(axis=1).argmin()) for point in clip] for clip in middles]
+
+
+def test_clips_have_frames_from_the_middle_of_equal_parts_and_their_times() -> None:
+    item = decoded(film([0, 1, 2, 3, 3, 2, 1, 0], sound_seconds=1.0), CLIPS)
+    assert clip_colours(item) == [[0, 1, 2, 3], [3, 2, 1, 0]]
+    assert times(pieces(item, Modality.VIDEO)) == [(0.0, 4.0), (4.0, 8.0)]
+    assert not pieces(item, Modality.IMAGE)
+    assert pieces(item, Modality.AUDIO)
+
+
+def test_a_clip_of_few_frames_has_some_of_them_twice() -> None:
+    assert clip_colours(decoded(film([0, 1], rate=1), CLIPS)) == [[0, 0, 1, 1]]
+    assert clip_colours(decoded(film([2], rate=1), CLIPS)) == [[2, 2, 2, 2]]
+
+
+def test_the_frames_of_clips_are_bounded_and_clips_grow_longer() -> None:
+    plan = replace(CLIPS, limits=replace(Limits(), video_frames=9))
+    item = decoded(film([0, 0, 0, 1, 1, 1] * 4), plan)
+    assert times(pieces(item, Modality.VIDEO)) == [(0.0, 12.0), (12.0, 24.0)]

@@ -16,7 +16,7 @@ from commonspace.core.item import Audio, Content
 from commonspace.encode.hub.extractor import sound_size
 from commonspace.encode.tower import Features
 
-__all__ = ["ClapPreparation"]
+__all__ = ["ClapPreparation", "htk_bands"]
 
 LEAST_POWER: Final = 1e-10
 NUM_CROPS: Final = 3
@@ -149,13 +149,23 @@ def _hann(num_samples: int) -> Table:
 @lru_cache(maxsize=4)
 def _bands(spec: ClapPreparation) -> Table:
     """Triangles (bins x bands): where clips are fused of height one on HTK's scale, else of area one on Slaney's."""
-    bins = np.linspace(0, spec.rate_hertz // 2, spec.fft_samples // 2 + 1)[:, None]
-    steps, hertz = (_htk_steps, _htk_hertz) if spec.fused else (_slaney_steps, _slaney_hertz)
-    edges = hertz(np.linspace(steps(spec.least_hertz), steps(spec.most_hertz), spec.num_bands + 2))
-    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    bands = np.maximum(0.0, np.minimum(rising, falling))
-    return np.asarray(bands if spec.fused else bands * (2.0 / (edges[2:] - edges[:-2])))
+    bins = np.linspace(0, spec.rate_hertz // 2, spec.fft_samples // 2 + 1)
+    if spec.fused:
+        return htk_bands(bins, spec.least_hertz, spec.most_hertz, spec.num_bands)
+    steps = np.linspace(_slaney_steps(spec.least_hertz), _slaney_steps(spec.most_hertz), spec.num_bands + 2)
+    edges = _slaney_hertz(steps)
+    return np.asarray(_triangles(bins, edges) * (2.0 / (edges[2:] - edges[:-2])))
+
+
+def htk_bands(bins: Table, least_hertz: float, most_hertz: float, num_bands: int) -> Table:
+    """Triangles (bins x bands) of height one, evenly spaced on HTK's mel scale; ``bins`` are frequencies in hertz."""
+    return _triangles(bins, _htk_hertz(np.linspace(_htk_steps(least_hertz), _htk_steps(most_hertz), num_bands + 2)))
+
+
+def _triangles(bins: Table, edges: Table) -> Table:
+    rising = (bins[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins[:, None]) / (edges[2:] - edges[1:-1])
+    return np.asarray(np.maximum(0.0, np.minimum(rising, falling)))
 
 
 def _htk_steps(hertz: float) -> float:

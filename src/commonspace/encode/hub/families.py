@@ -9,6 +9,7 @@ from commonspace.core.errors import ModelError
 from commonspace.encode.hub.checkpoint import Checkpoint, Family
 from commonspace.encode.hub.clap import ClapFamily
 from commonspace.encode.hub.folder import CheckpointFolder
+from commonspace.encode.hub.gemma import GemmaFamily
 from commonspace.encode.hub.image_encoders import ImageEncoderFamily
 from commonspace.encode.hub.naflex import NaFlexFamily
 from commonspace.encode.hub.native import NativeFamily
@@ -18,10 +19,12 @@ from commonspace.encode.hub.pairs import ImageTextFamily
 from commonspace.encode.hub.places import name_of
 from commonspace.encode.hub.quantised import QuantisedFamily
 from commonspace.encode.hub.querying import QueryingFamily
+from commonspace.encode.hub.qwen import QwenFamily
 from commonspace.encode.hub.sentences import SentenceFamily
 from commonspace.encode.hub.sound_encoders import SoundEncoderFamily
 from commonspace.encode.hub.static_vectors import StaticFamily
 from commonspace.encode.hub.suspicion import refuse_hostile
+from commonspace.encode.hub.xclip import XClipFamily
 from commonspace.encode.remote.family import RemoteFamily
 from commonspace.encode.several.description import Member
 from commonspace.encode.several.family import SeveralFamily
@@ -62,12 +65,15 @@ FAMILIES: Final[Sequence[Family]] = (
     StaticFamily(),
     OnnxFamily(),
     SentenceFamily(),
+    QwenFamily(),
+    GemmaFamily(),
     NativeFamily(),
     OpenClipFamily(),
     ImageTextFamily(),
     NaFlexFamily(),
     QueryingFamily(),
     ClapFamily(),
+    XClipFamily(),
     SoundEncoderFamily(),
     ImageEncoderFamily(),
 )

@@ -141,7 +141,7 @@ class NativeTower:
         data = item[split:]
         encode = self._library.encode_query if role == QUERY else self._library.encode_document
         if self._modality is Modality.TEXT:
-            return encode(data.tobytes().decode("utf-8"), show_progress_bar=False)
+            return encode([{"text": data.tobytes().decode("utf-8")}], show_progress_bar=False)[0]  # never a path or URL
         from PIL import Image
 
         pixels = data.reshape(height, width, 3).astype(np.uint8)

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from commonspace.core.item import Audio, Content
+from commonspace.core.item import Audio, Clip, Content
 from commonspace.core.modality import Modality
 
 __all__ = ["sample_contents"]
@@ -28,12 +28,16 @@ TEXTS: Final = (
     "x-ray of a broken wrist",
 )
 NUM_PICTURES: Final = 12
+NUM_CLIPS: Final = 8
+FRAMES: Final = 8
+STEP: Final = 9
+"""How far the picture of a clip moves from frame to frame, in points."""
 SECONDS: Final = (1.0, 3.0, 5.0, 10.0)
 SIDES: Final = ((224, 224), (480, 320), (96, 200), (333, 500))
 
 
 def sample_contents(modality: Modality, audio_rate: int) -> list[Content]:
-    """Texts of many kinds; pictures of gradients, noise and shapes; tones, chirps and noise.
+    """Texts of many kinds; pictures of gradients, noise and shapes, and clips of such; tones, chirps and noise.
 
     Raises:
         ValueError: there are no samples of this modality.
@@ -46,6 +50,8 @@ def sample_contents(modality: Modality, audio_rate: int) -> list[Content]:
             return [_picture(random, number) for number in range(NUM_PICTURES)]
         case Modality.AUDIO:
             return [_sound(random, number, audio_rate) for number in range(2 * len(SECONDS))]
+        case Modality.VIDEO:
+            return [_clip(random, number) for number in range(NUM_CLIPS)]
     raise ValueError(f"There are no samples of {modality}.")
 
 
@@ -57,6 +63,13 @@ def _picture(random: np.random.Generator, number: int) -> Content:
     disc = (down - height / 2) ** 2 + (right - width / 2) ** 2 < (min(height, width) / (2 + number % 4)) ** 2
     pixels[disc] = random.integers(0, 255, 3)
     return pixels.clip(0, 255).astype(np.uint8)
+
+
+def _clip(random: np.random.Generator, number: int) -> Content:
+    """A picture that moves past."""
+    picture = np.asarray(_picture(random, number))
+    step = STEP * (1 + number % 2)
+    return Clip(frames=np.stack([np.roll(picture, step * at, axis=number % 2) for at in range(FRAMES)]))
 
 
 def _sound(random: np.random.Generator, number: int, rate: int) -> Content:
