@@ -165,7 +165,8 @@ def _serve(line: Connection, name: str, entry: Entry, items: Sequence[Content]) 
             warm.add(trial)
         before, busy, every = process_time(), *_machine_seconds()
         passed = contender.run(items, trial)
-        used, busy_after, every_after = process_time() - before, *_machine_seconds()
+        own, busy_after, every_after = process_time() - before, *_machine_seconds()
+        used = own if passed.processor_seconds is None else passed.processor_seconds
         lap = Lap(
             contender=name,
             trial=trial,
@@ -175,7 +176,7 @@ def _serve(line: Connection, name: str, entry: Entry, items: Sequence[Content]) 
             encode_seconds=passed.encode_seconds,
             processor_seconds=used,
             taken=max(0.0, busy_after - busy - used) / max(every_after - every, SHORTEST_SECONDS),
-            peak_bytes=_peak_bytes(),
+            peak_bytes=passed.peak_bytes or _peak_bytes(),
         )
         line.send(lap)
 

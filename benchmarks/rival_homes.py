@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
-__all__ = ["INFINITY", "PINS", "PLAIN", "Homes", "make_homes"]
+__all__ = ["BACKENDS", "INFINITY", "PINS", "PLAIN", "Homes", "environment", "make_homes"]
 
-INFINITY, PLAIN = "infinity", "plain"
+INFINITY, PLAIN, BACKENDS = "infinity", "plain", "backends"
 PINS: Final[Mapping[str, Sequence[str]]] = {
     INFINITY: (
         "infinity-emb[server,torch,optimum]==0.0.78",
@@ -36,6 +36,18 @@ PINS: Final[Mapping[str, Sequence[str]]] = {
         "uvloop==0.23.0",
         "httptools==0.9.0",
         "pillow==13.0.0",
+    ),
+    BACKENDS: (
+        "sentence-transformers==5.7.0",
+        "transformers==4.57.6",
+        "torch==2.13.0",
+        "optimum==2.1.0",
+        "optimum-onnx==0.1.0",
+        "optimum-intel==1.27.0",
+        "onnx==1.23.2",
+        "onnxruntime==1.32.0",
+        "openvino==2026.4.1",
+        "fastembed==0.9.1",
     ),
 }
 """torchvision is in neither: Infinity 0.0.78 asks for none, and its CLIP then takes the slow image processor."""
@@ -60,8 +72,8 @@ def make_homes(work: Path, venvs: Path) -> Homes:
 
     work, venvs = work.resolve(), venvs.resolve()
     homes = Homes(
-        infinity=_environment(venvs, INFINITY),
-        plain=_environment(venvs, PLAIN),
+        infinity=environment(venvs, INFINITY),
+        plain=environment(venvs, PLAIN),
         minilm=Path(get_model_path()).resolve(),
         minilm_onnx=work / "minilm-onnx",
         clip=work / "clip",
@@ -86,7 +98,7 @@ def make_homes(work: Path, venvs: Path) -> Homes:
     return homes
 
 
-def _environment(venvs: Path, name: str) -> Path:
+def environment(venvs: Path, name: str) -> Path:
     """The folder of an environment's programs; a half-made environment is finished."""
     folder = venvs / name
     programs = folder / "bin"

@@ -59,11 +59,16 @@ class Trial:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pass:
-    """All items once: a row each, and the seconds that went into preparing and into computing."""
+    """All items once: a row each, and the seconds that went into preparing and into computing.
+
+    A contender that works in another process tells that one's processor time and memory.
+    """
 
     rows: Rows
     prepare_seconds: float
     encode_seconds: float
+    processor_seconds: float | None = None
+    peak_bytes: int | None = None
 
 
 class Contender(Protocol):

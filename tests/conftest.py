@@ -29,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if name not in KEPT_VARIABLES:
             del os.environ[name]
     os.environ["NO_COLOR"] = "1"
+    os.environ["COMMONSPACE_EXPORT_MODELS"] = "false"  # it takes time, and would go into the user's cache
     sys.addaudithook(_refuse_network)
 
 

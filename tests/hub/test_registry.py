@@ -41,6 +41,7 @@ def models(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.setenv("COMMONSPACE_MODELS_FOLDER", str(tmp_path / "models"))
     monkeypatch.setenv("COMMONSPACE_CACHE_FOLDER", str(tmp_path / "cache"))
     monkeypatch.setenv("COMMONSPACE_THREADS", "1")
+    monkeypatch.setenv("COMMONSPACE_EXPORT_MODELS", "false")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
     monkeypatch.setattr("commonspace.encode.hub.checkup.SECONDS", 0.0)
     copytree(original, tmp_path / "models" / "org" / "clip")

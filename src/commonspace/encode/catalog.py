@@ -5,14 +5,14 @@ from functools import partial
 from pathlib import Path
 from typing import final
 
-from commonspace.core.errors import ModelError
+from commonspace.core.errors import MissingExtra, ModelError
 from commonspace.core.modality import Modality
 from commonspace.core.space import Space
 from commonspace.encode.embedder import Embedder
 from commonspace.encode.hub.checkpoint import Checkpoint
-from commonspace.encode.hub.exports import optimised_folder, optimised_precision
 from commonspace.encode.hub.families import contradictions, read_checkpoint
 from commonspace.encode.hub.licences import licence_in
+from commonspace.encode.hub.loading import loaded
 from commonspace.encode.hub.places import checkpoint_folder, known_places
 from commonspace.encode.hub.running import Running
 from commonspace.encode.manifest import Manifest
@@ -30,8 +30,8 @@ __all__ = [
     "checkpoints",
     "folder_of",
     "load",
+    "load_running",
     "loaded_tower",
-    "running_of",
 ]
 
 PACKAGE = Path(__file__).parent.parent
@@ -87,7 +87,7 @@ def checkpoints(own: Path | None = None) -> tuple[list[SpaceCard], list[Unusable
     for place in known_places(own):
         try:
             read = read_checkpoint(place.folder, hashed=False)
-        except ModelError as error:
+        except (MissingExtra, ModelError) as error:
             unusable.append(Unusable(name=place.name, folder=place.folder, cause=error.cause))
         else:
             cards.append(replace(_read_card(read), space=replace(read.space, name=place.name), source=place.source))
@@ -143,8 +143,17 @@ def load(
         plan: how media are decoded.
         precision: arithmetic; what the space, or the export that was made of it, recommends when None.
         threads: processor threads; all that this process may use when None.
-        cache: where ``models optimize`` keeps exports; those of this space are used from there.
+        cache: where exports are kept; those of this space are used from there.
         remote: whether what is embedded may leave this machine; a provider's model is refused without.
+
+    Raises:
+        ModelError: the folder holds no readable space.
+    """
+    return load_running(folder, plan, Running(precision=precision, threads=threads, cache=cache, remote=remote))
+
+
+def load_running(folder: Path, plan: Plan, running: Running) -> Embedder:
+    """As ``load``, with all that can be said of how the networks run.
 
     Raises:
         ModelError: the folder holds no readable space.
@@ -152,27 +161,14 @@ def load(
     if (folder / "manifest.json").is_file():
         manifest = Manifest.read(folder)
         preparer = Preparer(space=manifest.space, plan=plan, preparations=preparations(manifest))
-        return Embedder(preparer, partial(build_tower, manifest, precision=precision, threads=threads), folder=folder)
+        build = partial(build_tower, manifest, precision=running.precision, threads=running.threads)
+        return Embedder(preparer, build, folder=folder)
     checkpoint = read_checkpoint(folder)
     plan = checkpoint.demands.applied(plan)
     preparer = Preparer(
         space=checkpoint.space, plan=plan, preparations=checkpoint.preparations, asking=checkpoint.asking
     )
-    running = replace(running_of(checkpoint, precision=precision, threads=threads, cache=cache), remote=remote)
     return Embedder(preparer, partial(loaded_tower, checkpoint, running=running), folder=folder)
-
-
-def running_of(
-    checkpoint: Checkpoint,
-    *,
-    precision: Precision | None = None,
-    threads: int | None = None,
-    cache: Path | None = None,
-) -> Running:
-    """How a checkpoint runs: from the export that was accepted of it, where ``cache`` holds one, else in PyTorch."""
-    ready = cache and optimised_folder(cache, checkpoint.space.fingerprint)
-    accepted = optimised_precision(ready) if ready else None
-    return Running(precision=precision or accepted, threads=threads, optimised=ready if accepted else None)
 
 
 def loaded_tower(checkpoint: Checkpoint, modality: Modality, *, running: Running) -> Tower:
@@ -183,7 +179,7 @@ def loaded_tower(checkpoint: Checkpoint, modality: Modality, *, running: Running
         MissingExtra: the library that runs it is not installed.
     """
     with contradictions(checkpoint.folder):
-        return checkpoint.tower(modality, running)
+        return loaded(checkpoint, modality, running)
 
 
 def _read_card(checkpoint: Checkpoint) -> SpaceCard:

@@ -13,6 +13,7 @@ from commonspace.core.errors import ItemError, UnsupportedModality, UsageError
 from commonspace.core.modality import Modality
 from commonspace.core.space import Space
 from commonspace.core.vectors import Vectors, unit
+from commonspace.encode.advance import in_advance
 from commonspace.encode.prepare import Prepared, PreparedPiece, Preparer
 from commonspace.encode.saving import save_space
 from commonspace.encode.tower import Tower
@@ -68,9 +69,10 @@ class Embedder:
         """
         size = self._size(dimensions)
         rows = np.empty((len(items), size), dtype=np.float32)
-        for start in range(0, len(items), BATCH_ITEMS):
-            batch = [self.preparer.value(item) for item in items[start : start + BATCH_ITEMS]]
+        start = 0
+        for batch in in_advance(self.preparer.value, items, BATCH_ITEMS):
             rows[start : start + len(batch)] = [answer.vector for answer in self._embeddings(batch, size)]
+            start += len(batch)
         return rows
 
     def query(self, item: object) -> Embedding:
@@ -90,8 +92,7 @@ class Embedder:
         """
         size = self._size(dimensions)
         answers: list[Embedding | ItemError] = []
-        for start in range(0, len(items), BATCH_ITEMS):
-            prepared = [self._attempt(item) for item in items[start : start + BATCH_ITEMS]]
+        for prepared in in_advance(self._attempt, items, BATCH_ITEMS):
             vectors = iter(self._embeddings([item for item in prepared if isinstance(item, Prepared)], size))
             answers += [next(vectors) if isinstance(item, Prepared) else item for item in prepared]
         return answers

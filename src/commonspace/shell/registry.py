@@ -105,18 +105,18 @@ def show(
     folder = catalog.folder_of(name or settings.model, settings.models_folder)
     card, cache = catalog.card_of(folder), _cache(settings)
     checkpoint = None if _embedded(folder) else read_checkpoint(folder)
-    contract = _contract_of(checkpoint, settings) if checkpoint else _contract_of_manifest(folder, settings)
-    state = f"{card.space.fingerprint} {contract.precision} {contract.optimised} {settings.threads}"
-    checkup = None if afresh else kept_checkup(cache, state)
+    told = partial(_contract_of, checkpoint) if checkpoint else partial(_contract_of_manifest, folder)
+    contract = told(settings)
+    checkup = None if afresh else kept_checkup(cache, _state(card, contract, settings))
     if checkup is None and ((check and not card.leaves_to) or afresh):
         embedder = wire.load(str(folder), settings)
-        subject = Subject(
-            towers=card.space.towers,
-            tower=embedder.tower,
-            state=state,
-            audio_rate=contract.audio_rate or NANO_RATE,
+        for modality in card.space.towers:
+            embedder.tower(modality)
+        contract = told(settings)  # a tower may have been exported just now
+        state, rate = _state(card, contract, settings), contract.audio_rate or NANO_RATE
+        checkup = examine(
+            Subject(towers=card.space.towers, tower=embedder.tower, state=state, audio_rate=rate), cache, say
         )
-        checkup = examine(subject, cache, say)
     changed = tuple(
         Finding(code="changed", message=f"{each} is not the file that was pulled: pull the model again.")
         for each in (verify(folder) if check else ())
@@ -164,6 +164,8 @@ def optimize(
 ) -> list[Export]:
     """Export a checkpoint's towers for OpenVINO in f32 or bf16; used from then on wherever the model is loaded.
 
+    A space made of several has its members exported, one by one, those that PyTorch runs.
+
     Args:
         name: of the checkpoint, or its folder.
         settings: from files and environment when None.
@@ -178,7 +180,8 @@ def optimize(
     """
     from tempfile import TemporaryDirectory
 
-    from commonspace.encode.hub.optimise import native_precision, optimise
+    from commonspace.encode.hub.optimise import native_precision
+    from commonspace.encode.hub.parts import optimise_parts
     from commonspace.encode.runtime import Precision
 
     settings = settings or Settings.load()
@@ -186,11 +189,11 @@ def optimize(
     if precision not in {None, *Precision}:
         raise UsageError(f"There is no precision '{precision}'.", fix="Use f32, bf16 or int8.")
     wanted = Precision(precision) if precision else native_precision()
-    run = partial(optimise, checkpoint, precision=wanted, threads=settings.threads or None, progress=say)
+    run = partial(optimise_parts, checkpoint, precision=wanted, threads=settings.threads or None, say=say)
     if keep:
-        return run(optimised_folder(_cache(settings), checkpoint.space.fingerprint))
-    with TemporaryDirectory() as folder:
-        return run(Path(folder) / "out")
+        return run(_cache(settings))
+    with TemporaryDirectory() as away:
+        return run(Path(away))
 
 
 def quantize(
@@ -221,10 +224,20 @@ def quantize(
 
     settings = settings or Settings.load()
     checkpoint = _checkpoint(name, settings)
+    if checkpoint.members:
+        raise UsageError(
+            f"'{name}' is made of several spaces; int8 copies are made of one.",
+            fix="Make its members' copies, and the space again of those.",
+        )
     folder = to.expanduser() if to else pulled_home(settings.models_folder) / f"{_two_part(name, checkpoint)}-int8"
     plan = checkpoint.demands.applied(Plan(limits=settings.limits))
     given = paired_contents(pairs, checkpoint.space.towers, plan) if pairs else None
     return quantise(checkpoint, folder, pairs=given, threads=settings.threads or None, progress=say)
+
+
+def _state(card: SpaceCard, contract: Contract, settings: Settings) -> str:
+    """What a checkup is of: another of these, and it is measured again."""
+    return f"{card.space.fingerprint} {contract.precision} {contract.optimised} {settings.threads}"
 
 
 def _two_part(asked: str, checkpoint: Checkpoint) -> str:
@@ -254,7 +267,9 @@ def _contract_of(checkpoint: Checkpoint, settings: Settings) -> Contract:
     passage, query = checkpoint.preparations.get(Modality.TEXT), checkpoint.asking.get(Modality.TEXT)
     told = passage if isinstance(passage, TextPreparation) else None
     hears = Modality.AUDIO in checkpoint.space.towers
-    accepted = optimised_precision(optimised_folder(_cache(settings), checkpoint.space.fingerprint))
+    accepted = optimised_precision(
+        optimised_folder(_cache(settings), checkpoint.space.fingerprint), checkpoint.space.towers
+    )
     wanted = None if settings.precision == "auto" else settings.precision
     return Contract(
         passage_prompt=told.prefix if told else None,
@@ -262,8 +277,8 @@ def _contract_of(checkpoint: Checkpoint, settings: Settings) -> Contract:
         max_tokens=told.max_tokens if told else None,
         audio_rate=checkpoint.demands.audio_rate if hears else None,
         audio_window_seconds=checkpoint.demands.audio_window_seconds if hears else None,
-        precision=wanted or (accepted.value if accepted else "f32"),
-        optimised=accepted.value if accepted else None,
+        precision=wanted or accepted or "f32",
+        optimised=accepted,
         notes=checkpoint.notes,
     )
 

@@ -113,7 +113,11 @@ def make_engine(settings: Settings, state: Path, meters: Meters) -> Engine:
         embedder.preparer,
         Decoders(embedder.preparer, settings.limits, workers=settings.workers, dropped=partial(meters.dropped, "gone")),
         Floor(lanes, slots=slots, budget_seconds=server.batch_milliseconds / 1000, meters=meters),
-        Admission(objectives=settings.objectives.seconds(), bulk_seconds=server.bulk_seconds),
+        Admission(
+            objectives=settings.objectives.seconds(),
+            bulk_seconds=server.bulk_seconds,
+            least_seconds=server.batch_milliseconds / 1000,
+        ),
         cache=AnswerCache(settings.cache.memory_bytes, disk),
         meters=meters,
     )

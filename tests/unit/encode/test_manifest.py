@@ -11,6 +11,7 @@ from commonspace.core.errors import ModelError
 from commonspace.core.modality import Modality
 from commonspace.encode import catalog
 from commonspace.encode.manifest import Manifest
+from commonspace.encode.nano.space import build_tower
 
 MANIFEST = catalog.folder_of("nano") / "manifest.json"
 
@@ -44,6 +45,18 @@ def test_a_changed_file_is_refused(folder: Path) -> None:
 
     with pytest.raises(ModelError, match=r"audio\.onnx has SHA-256"):
         Manifest.read(folder).verify(Modality.AUDIO)
+
+
+def test_a_network_whose_tensors_lie_in_another_file_is_refused(folder: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    path, beside = folder / "audio.onnx", "audio.tensors"
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location=beside, size_threshold=0)
+    document = orjson.loads(MANIFEST.read_bytes())
+    document["parts"]["audio"]["sha256"] = sha256(path.read_bytes()).hexdigest()
+    (folder / "manifest.json").write_bytes(orjson.dumps(document))
+
+    with pytest.raises(ModelError, match=r"audio\.onnx keeps tensors in 'audio\.tensors'"):
+        build_tower(Manifest.read(folder), Modality.AUDIO)
 
 
 def test_a_missing_file_is_refused(folder: Path) -> None:

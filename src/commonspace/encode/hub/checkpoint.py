@@ -21,12 +21,13 @@ WHOLE_SIDE: Final = 4_096
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demands:
-    """What a checkpoint wants from decoding: hertz and seconds of a window of sound, where it hears."""
+    """What a checkpoint wants from decoding: hertz and seconds of a window of sound, frames of a clip of a video."""
 
     audio_rate: int = 16_000
     audio_window_seconds: float = 10.0
     passage_chars: int | None = None
     image_side: int = WHOLE_SIDE
+    clip_frames: int = 0
 
     def applied(self, plan: Plan) -> Plan:
         """The plan with these wishes in it."""
@@ -36,6 +37,7 @@ class Demands:
             audio_rate=self.audio_rate,
             audio_window_seconds=self.audio_window_seconds,
             passage_chars=self.passage_chars or plan.passage_chars,
+            clip_frames=self.clip_frames,
         )
 
 
@@ -49,6 +51,8 @@ class Checkpoint:
     ``leaves_to`` is the host that what is embedded is sent to; None where everything stays on this machine.
 
     ``notes`` say what was done to the model's own contract, if anything (a prompt added, a limit lowered).
+
+    ``members`` are the spaces that it is made of, where it is made of several.
     """
 
     folder: Path
@@ -63,6 +67,7 @@ class Checkpoint:
     description: str = ""
     notes: tuple[str, ...] = ()
     leaves_to: str | None = None
+    members: tuple["Checkpoint", ...] = ()
 
 
 class Family(Protocol):

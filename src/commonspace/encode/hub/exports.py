@@ -1,25 +1,28 @@
-"""Where a model's exports for OpenVINO lie and what was measured when they were accepted; reads and writes records."""
+"""Where a model's exports for OpenVINO lie and what was measured when they were made; reads and writes records."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Final, final
 
 import orjson
 
 from commonspace.core.modality import Modality
 from commonspace.encode.runtime import Precision
 
-__all__ = ["Export", "optimised_folder", "optimised_precision", "read_record", "write_record"]
+__all__ = ["Export", "export_of", "optimised_folder", "optimised_precision", "write_export"]
 
-RECORD: Final = "optimised.json"
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """One modality's export: the least and the mean cosine with PyTorch, and how many times as fast it is."""
+    """One modality's export: the least and the mean cosine with PyTorch, and how many times as fast it is.
+
+    Where it was not ``kept``, PyTorch goes on running the network; ``reason`` says why.
+    """
 
     modality: Modality
     precision: str
@@ -27,6 +30,8 @@ class Export:
     mean_cosine: float
     speed_up: float
     num_samples: int
+    kept: bool = True
+    reason: str = ""
 
 
 def optimised_folder(cache: Path, fingerprint: str) -> Path:
@@ -34,24 +39,32 @@ def optimised_folder(cache: Path, fingerprint: str) -> Path:
     return cache / "optimised" / fingerprint
 
 
-def optimised_precision(folder: Path) -> Precision | None:
-    """The arithmetic that the exports in a folder were accepted with; None where there are none, or others'."""
+def optimised_precision(folder: Path, towers: Sequence[Modality]) -> str | None:
+    """The arithmetic of the exports of these towers that are used, by name; None where none is."""
+    found = (export_of(folder, modality) for modality in towers)
+    return ", ".join(sorted({each.precision for each in found if each is not None and each.kept})) or None
+
+
+def export_of(folder: Path, modality: Modality | str) -> Export | None:
+    """What was found out when a modality's network was exported into a folder; None where nobody tried, or others."""
     try:
-        return Precision(read_record(folder)["precision"])
-    except (KeyError, ValueError):
+        told = orjson.loads((folder / _record(modality)).read_bytes())
+        if told.pop("format") != FORMAT:
+            return None
+        found = Export(**{**told, "modality": Modality(told["modality"])})
+        Precision(found.precision)
+    except (AttributeError, KeyError, OSError, TypeError, ValueError):
         return None
+    return found
 
 
-def read_record(folder: Path) -> Mapping[str, Any]:
-    """What was written down of the exports in a folder; empty where there are none, or others'."""
-    try:
-        told = orjson.loads((folder / RECORD).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return told if isinstance(told, dict) and told.get("format") == FORMAT else {}
+def write_export(folder: Path, export: Export) -> None:
+    """Write down what was found out; whoever reads meanwhile sees the old record or the new one."""
+    place = folder / _record(export.modality)
+    draft = place.with_name(f".{place.name}.{os.getpid()}")
+    draft.write_bytes(orjson.dumps({"format": FORMAT, **asdict(export)}, option=orjson.OPT_INDENT_2))
+    draft.replace(place)
 
 
-def write_record(folder: Path, precision: str, exports: Sequence[Export]) -> None:
-    """Write down with what arithmetic exports were accepted, and what was measured."""
-    record = {"format": FORMAT, "precision": precision, "exports": [asdict(each) for each in exports]}
-    (folder / RECORD).write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
+def _record(modality: Modality | str) -> str:
+    return f"{modality}.json"

@@ -114,9 +114,10 @@ class _Loading:
         return TextNet(model) if modality is Modality.TEXT else PictureNet(model, self.normalisation)
 
 
-@lru_cache(maxsize=2)
 def loaded_model(folder: CheckpointFolder, kind: str = "AutoModel", spare: tuple[str, ...] = ()) -> Any:
-    """The library's model with the folder's weights, of the class that it calls ``kind``.
+    """The library's model with the folder's weights, of the class that it calls ``kind``; kept for the next tower.
+
+    A folder whose files have changed since is read again.
 
     The library gives random weights to what a checkpoint lacks, and only warns; here that is an error, but for weights
     with one of ``spare`` in their names, which nobody runs.
@@ -125,6 +126,11 @@ def loaded_model(folder: CheckpointFolder, kind: str = "AutoModel", spare: tuple
         MissingExtra: transformers is not installed.
         ModelError: the library cannot make the model of these files, or weights are missing.
     """
+    return _loaded(folder, kind, spare, _stamps(folder))
+
+
+@lru_cache(maxsize=2)
+def _loaded(folder: CheckpointFolder, kind: str, spare: tuple[str, ...], _stamped: tuple[object, ...]) -> Any:
     try:
         import transformers
     except ImportError:
@@ -149,6 +155,13 @@ def loaded_model(folder: CheckpointFolder, kind: str = "AutoModel", spare: tuple
             fix="Download the model again.",
         )
     return model
+
+
+def _stamps(folder: CheckpointFolder) -> tuple[tuple[str, int, int, int], ...]:
+    """Name, size, time of the last change and place on the disk of each file that a model is made of."""
+    files = sorted(path for path in folder.path.iterdir() if path.suffix in {".json", ".safetensors"})
+    found = [(path.name, path.stat()) for path in files]
+    return tuple((name, state.st_size, state.st_mtime_ns, state.st_ino) for name, state in found)
 
 
 def _longest(config: Mapping[str, Any], folder: CheckpointFolder) -> int:

@@ -1,4 +1,4 @@
-"""Runs a checkpoint's network: in PyTorch as it is, or as OpenVINO made it when somebody asked for that before."""
+"""Runs a checkpoint's network: in PyTorch as it is, or as it was exported for OpenVINO before."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from commonspace.core.errors import MissingExtra
+from commonspace.encode.hub.exports import export_of
 from commonspace.encode.runtime import Graph, Precision, load_graph
 
 __all__ = ["Running", "TorchGraph", "require_torch"]
@@ -20,26 +21,38 @@ Arrays = Mapping[str, NDArray[np.generic]]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """How a network runs. ``optimised`` is a folder with one graph a modality, as ``models optimize`` leaves it.
+    """How a network runs. ``optimised`` is a folder with one graph a modality, as an export leaves it.
 
-    ``wrap`` makes the graph of a module in another way than ``TorchGraph``. ``remote`` says that a person allowed what
-    is embedded to leave this machine.
+    ``precision`` is what was asked for; where nobody asked, what the export was accepted with. ``cache`` is where the
+    exports of all models lie; with ``exporting`` those are made at first use that are not there yet. ``wrap`` makes the
+    graph of a module in another way than ``TorchGraph``. ``remote`` says that a person allowed what is embedded to
+    leave this machine.
     """
 
     precision: Precision | None = None
     threads: int | None = None
     optimised: Path | None = None
+    cache: Path | None = None
+    exporting: bool = False
     wrap: Callable[[Any], Graph] | None = None
     remote: bool = False
 
     def graph(self, modality: str, module: Callable[[], Any]) -> Graph:
         """The modality's graph: the optimised one where there is one, else the PyTorch module in eager mode."""
-        ready = self.optimised and self.optimised / f"{modality}.xml"
-        if ready and ready.is_file():
-            return load_graph(ready, precision=self.precision or Precision.F32, threads=self.threads)
+        ready = self._ready(self.optimised, modality) if self.optimised is not None else None
+        if ready is not None:
+            return ready
         if self.wrap is not None:
             return self.wrap(module())
         return TorchGraph(module(), precision=self.precision or Precision.F32, threads=self.threads)
+
+    def _ready(self, folder: Path, modality: str) -> Graph | None:
+        """The graph in a folder of exports; None where there is none, or PyTorch was found to be quicker."""
+        told, path = export_of(folder, modality), folder / f"{modality}.xml"
+        if not path.is_file() or (told is not None and not told.kept):
+            return None
+        accepted = Precision(told.precision) if told is not None else Precision.F32
+        return load_graph(path, precision=self.precision or accepted, threads=self.threads)
 
 
 @final

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from commonspace.core.errors import ModelError
 from commonspace.core.modality import Modality
+from commonspace.encode.hub.onnx_file import read_onnx
 from commonspace.encode.manifest import Manifest, Part
 from commonspace.encode.nano.audio import AudioPreparation, AudioTower
 from commonspace.encode.nano.image import ImagePreparation
@@ -42,10 +44,24 @@ def build_tower(
     if modality is Modality.TABLE:
         manifest.verify(Modality.TEXT)
         text = manifest.parts[Modality.TEXT]
-        graph = load_graph(text.file, precision=precision or text.precision, threads=threads)
-        return TableTower(TextTower(graph, _text_preparation(text)))
+        return TableTower(TextTower(_graph(text, precision, threads), _text_preparation(text)))
     part = manifest.parts[modality]
-    return _tower(manifest, part, load_graph(part.file, precision=precision or part.precision, threads=threads))
+    return _tower(manifest, part, _graph(part, precision, threads))
+
+
+def _graph(part: Part, precision: Precision | None, threads: int | None) -> Graph:
+    """A part's network, all of it in the one file that was held against its hash.
+
+    Raises:
+        ModelError: its tensors lie in other files, which no hash covers, or it is not a graph.
+    """
+    elsewhere = read_onnx(part.file).external
+    if elsewhere:
+        raise ModelError(
+            f"{part.file.name} keeps tensors in '{elsewhere[0][:80]}', a file that its manifest does not cover.",
+            fix="Save the network as one ONNX file, and its SHA-256 in manifest.json.",
+        )
+    return load_graph(part.file, precision=precision or part.precision, threads=threads)
 
 
 def _preparation(manifest: Manifest, part: Part) -> Any:

@@ -12,6 +12,7 @@ from commonspace.core.space import Space
 from commonspace.core.vectors import Vectors
 from commonspace.encode.hub.checkpoint import Checkpoint, Demands
 from commonspace.encode.hub.folder import CheckpointFolder
+from commonspace.encode.hub.loading import loaded
 from commonspace.encode.hub.running import Running
 from commonspace.encode.projection import load_projection
 from commonspace.encode.several.description import (
@@ -82,6 +83,7 @@ class SeveralFamily:
             licence=told.licence,
             description=told.description,
             notes=tuple(f"{member.space.name}: {note}" for member in members for note in member.notes),
+            members=tuple(members),
         )
 
     def _member(self, folder: CheckpointFolder, member: Member) -> Checkpoint:
@@ -136,7 +138,7 @@ class _Made:
         for route in self.routes[modality]:
             start = int(starts[route.member]) if self.told.kind is Kind.BUNDLE else 0
             share = Share(
-                tower=self.members[route.member].tower(modality, replace(running, optimised=None)),
+                tower=loaded(self.members[route.member], modality, replace(running, optimised=None)),
                 start=start,
                 weight=self.told.members[route.member].weight / total,
                 shift=None if route.shift is None else self._shift(route),

@@ -105,8 +105,15 @@ def answer_optimize_model(request: OptimizeModel) -> ExitCode:
         print_json({"kept": not request.dry_run, "exports": [asdict(each) for each in exports]})
         return ExitCode.FINE
     _table(exports)
-    console().print("measured, nothing kept" if request.dry_run else "kept: used wherever the model is loaded")
+    console().print("measured, nothing kept" if request.dry_run else _said(exports))
     return ExitCode.FINE
+
+
+def _said(exports: "Sequence[Export]") -> str:
+    slower = [str(each.modality) for each in exports if not each.kept]
+    if not slower:
+        return "kept: used wherever the model is loaded"
+    return f"not kept, PyTorch is quicker: {', '.join(slower)}; the others are used wherever the model is loaded"
 
 
 def _quantize(request: OptimizeModel, settings: "Settings") -> ExitCode:
@@ -131,10 +138,11 @@ def _table(exports: "Sequence[Export]") -> None:
     from rich.box import SIMPLE
     from rich.table import Table
 
-    table = Table("modality", "precision", "least cosine", "mean cosine", "speed", "samples", box=SIMPLE)
+    table = Table("modality", "precision", "least cosine", "mean cosine", "speed", "samples", "runs by", box=SIMPLE)
     for each in exports:
         cosines = (f"{each.least_cosine:.6f}", f"{each.mean_cosine:.6f}")
-        table.add_row(each.modality, each.precision, *cosines, f"{each.speed_up:.1f}x", str(each.num_samples))
+        figures = (*cosines, f"{each.speed_up:.2f}x", str(each.num_samples))
+        table.add_row(each.modality, each.precision, *figures, "the export" if each.kept else each.reason)
     console().print(table)
 
 
