@@ -20,6 +20,7 @@ from commonspace.apps.progress import IndexReport, Progress
 from commonspace.apps.rag.context import Context
 from commonspace.apps.rag.gather import gathered
 from commonspace.apps.rag.tokens import Budget
+from commonspace.apps.scribes import Scribes
 from commonspace.apps.sharing import SharedWriter
 from commonspace.apps.watching import Pace, Watching, folders_of
 from commonspace.core.errors import UsageError
@@ -27,7 +28,6 @@ from commonspace.core.modality import Modality
 from commonspace.core.space import Space
 from commonspace.encode.embedder import Embedder, Embedding
 from commonspace.encode.prepare import Prepared
-from commonspace.encode.speech import Transcriber
 from commonspace.index.records import StoredItem, StoredSegment, item_id
 from commonspace.index.store import Store
 from commonspace.ingest.live import Stop, changes_under, require_watching
@@ -56,14 +56,14 @@ class Collection:
         embedder: Callable[[], Embedder],
         pool: Callable[[], AbstractContextManager[WorkerPool]],
         judging: Judging | None = None,
-        transcriber: Callable[[], Transcriber] | None = None,
+        scribes: Callable[[], Scribes] | None = None,
     ) -> None:
         self._store = store
         self._shared = SharedWriter(writer)
         self._load = embedder
         self._pool = pool
         self._judging = judging or Judging()
-        self._transcriber = transcriber
+        self._scribes = scribes
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -96,14 +96,14 @@ class Collection:
             UsageError: no path was given, or the metadata makes no sense; nothing was indexed.
             StoreBusy: another process is writing to the store.
             StoreError: the store cannot be written.
-            MissingExtra: speech is to be transcribed, and faster-whisper is not installed.
+            MissingExtra: speech is to be transcribed or words read, and what does that is not installed.
         """
         if not paths:
             raise UsageError("There is nothing to index.", fix="Name at least one file or folder.")
         descriptions = Descriptions.of(metadata)
-        transcriber = None if self._transcriber is None else self._transcriber()
+        scribes = None if self._scribes is None else self._scribes()
         with self._shared.writing() as store, self._pool() as pool:
-            indexing = Indexing(store, self.embedder, pool, progress, transcriber, within)
+            indexing = Indexing(store, self.embedder, pool, progress, scribes, within)
             return indexing.run(paths, descriptions=descriptions)
 
     def watch(
@@ -122,11 +122,11 @@ class Collection:
         """
         require_watching()
         named = folders_of(folders)
-        transcriber = None if self._transcriber is None else self._transcriber()
+        scribes = None if self._scribes is None else self._scribes()
 
         def take_up(present: Sequence[Path], gone: Sequence[Path]) -> IndexReport:
             with self.filling() as (store, pool):
-                return Indexing(store, self.embedder, pool, None, transcriber).run(present, gone=gone, snapshot=False)
+                return Indexing(store, self.embedder, pool, None, scribes).run(present, gone=gone, snapshot=False)
 
         return Watching(self._store, named, take_up, changes_under, pace).run(stop or Event())
 

@@ -5,7 +5,7 @@ by running it again, because unchanged content is recognised by its hash.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import final
@@ -15,12 +15,10 @@ from commonspace.apps.entries import content_hash_of, copied, entries, modified_
 from commonspace.apps.forgetting import forget_gone
 from commonspace.apps.paths import folder_uri, under_uri
 from commonspace.apps.progress import IndexReport, Progress
-from commonspace.apps.speech import says_speech, with_speech
+from commonspace.apps.scribes import Scribes
 from commonspace.core.errors import ItemError
-from commonspace.core.modality import Modality
 from commonspace.encode.embedder import Embedder
 from commonspace.encode.prepare import Prepared
-from commonspace.encode.speech import Transcriber
 from commonspace.index.records import Entry, StoredItem
 from commonspace.index.store import Store
 from commonspace.ingest.finding import find_sources
@@ -46,6 +44,7 @@ class _Tally:
     unchanged: int = 0
     removed: int = 0
     transcribed: int = 0
+    read: int = 0
     failures: list[ItemFailure] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     unreadable: list[str] = field(default_factory=list)
@@ -63,8 +62,9 @@ class _Tally:
 class Indexing:
     """One run over some paths. Failures of single files are collected; the run goes on.
 
-    With a transcriber, sounds and videos get what is said in them as passages; those that were indexed without are
-    indexed again. With ``within``, links that lead out of that folder are failures and are not followed.
+    With scribes, sounds and videos get what is said in them as passages, pictures and scanned pages what is written in
+    them; those that were indexed without are indexed again. With ``within``, links that lead out of that folder are
+    failures and are not followed.
     """
 
     def __init__(
@@ -73,16 +73,16 @@ class Indexing:
         embedder: Embedder,
         pool: WorkerPool,
         report: Callable[[Progress], None] | None = None,
-        transcriber: Transcriber | None = None,
+        scribes: Scribes | None = None,
         within: Path | None = None,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._pool = pool
         self._report = report
-        self._transcriber = transcriber
+        self._scribes = scribes or Scribes()
         self._within = within
-        self._preparer = replace(embedder.preparer, keep_sound=transcriber is not None)
+        self._preparer = self._scribes.prepares(embedder.preparer)
         self._descriptions = Descriptions(rows={})
         self._started = monotonic()
 
@@ -109,7 +109,7 @@ class Indexing:
             if isinstance(outcome, ItemError):
                 self._fail(ItemFailure(uri=source.uri, name=source.name, error=outcome), tally)
                 continue
-            batch.append((source, self._heard(outcome, tally)))
+            batch.append((source, self._scribed(outcome, tally)))
             if len(batch) >= BATCH_ITEMS or sum(len(item.pieces) for _, item in batch) >= BATCH_PIECES:
                 self._keep(batch, tally)
                 batch = []
@@ -129,6 +129,7 @@ class Indexing:
             removed=tally.removed,
             failures=tuple(tally.failures),
             transcribed=tally.transcribed,
+            read=tally.read,
             seconds=monotonic() - self._started,
         )
 
@@ -156,12 +157,12 @@ class Indexing:
                 self._fail(ItemFailure(uri=found.uri, name=found.name, error=error), tally)
                 continue
             known = self._store.find(found.uri)
-            if known is not None and known.content_hash == content_hash and not self._unheard(known):
+            if known is not None and known.content_hash == content_hash and not self._scribes.lacks(known):
                 self._hold(known, tally)
                 if modified_ns is not None and modified_ns != known.modified_ns:
                     tally.times[known.id] = modified_ns  # the vectors stay, for the content does
                 self._say(found.name, tally)
-            elif (twin := copied(self._store, found, content_hash)) is not None and not self._unheard(twin.item):
+            elif (twin := copied(self._store, found, content_hash)) is not None and not self._scribes.lacks(twin.item):
                 self._store.put(self._descriptions.applied(self._store, [twin]))
                 tally.moved += 1
                 self._say(found.name, tally)
@@ -189,17 +190,11 @@ class Indexing:
         tally.described = []
         tally.failures += self._descriptions.strangers(self._store, tally.seen)
 
-    def _unheard(self, item: StoredItem) -> bool:
-        """Whether speech is wanted of an item that was indexed without looking for it."""
-        wanted = self._transcriber is not None and item.modality in (Modality.AUDIO, Modality.VIDEO)
-        return wanted and not says_speech(item.notes) and "no soundtrack" not in item.notes
-
-    def _heard(self, prepared: Prepared, tally: _Tally) -> Prepared:
-        if self._transcriber is None:
-            return prepared
-        heard = with_speech(prepared, self._transcriber, self._preparer)
-        tally.transcribed += len(heard.pieces) > len(prepared.pieces)
-        return heard
+    def _scribed(self, prepared: Prepared, tally: _Tally) -> Prepared:
+        scribed = self._scribes.write(prepared, self._preparer)
+        tally.transcribed += scribed.is_transcribed
+        tally.read += scribed.is_read
+        return scribed.prepared
 
     def _keep(self, batch: Sequence[tuple[Source, Prepared]], tally: _Tally) -> None:
         """Embed a batch and put it into the store: after this its items are acknowledged."""

@@ -40,7 +40,8 @@ class Progress:
 class IndexReport:
     """What an indexing run did to the store, by files; ``moved`` ones were known by content and not embedded again.
 
-    ``transcribed`` counts the items in which speech was heard and written down.
+    ``transcribed`` counts the items in which speech was heard and written down, ``read`` those in whose pictures or
+    scanned pages words were found.
     """
 
     added: int
@@ -51,6 +52,7 @@ class IndexReport:
     failures: tuple[ItemFailure, ...]
     seconds: float
     transcribed: int = 0
+    read: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The report as it stands in JSON answers."""
@@ -62,6 +64,7 @@ class IndexReport:
             "removed": self.removed,
             "failed": len(self.failures),
             "transcribed": self.transcribed,
+            "read": self.read,
             "seconds": round(self.seconds, 3),
             "failures": [failure_dict(failure) for failure in self.failures],
         }

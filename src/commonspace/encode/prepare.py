@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 
 from commonspace.core.errors import ItemError, UnsupportedModality
-from commonspace.core.item import Audio, Content, Decoded, Embedded, Metadata, Row, Span
+from commonspace.core.item import Audio, Content, Decoded, Embedded, Metadata, Row, Sheet, Span
 from commonspace.core.modality import Modality
 from commonspace.core.space import Space
 from commonspace.encode.sensing.telling import told
@@ -34,7 +34,8 @@ class PreparedPiece:
 class Prepared:
     """An item that only needs its towers. ``children`` are items found inside it (pictures in a PDF).
 
-    ``sound`` is what was heard from ``sound_start_seconds`` on, in one piece, where the preparer was to keep it.
+    ``sound`` is what was heard from ``sound_start_seconds`` on, in one piece, where the preparer was to keep it, and
+    ``sheets`` are what there is to read off pixels, where its plan says to keep that.
     """
 
     uri: str
@@ -51,6 +52,7 @@ class Prepared:
     failures: tuple[ItemFailure, ...] = ()
     sound: Audio | None = None
     sound_start_seconds: float = 0.0
+    sheets: tuple[Sheet, ...] = ()
 
 
 @final
@@ -105,10 +107,14 @@ class Preparer:
 
     def _prepared(self, source: Source, decoded: Decoded) -> Prepared:
         children, failures = [], []
+        read = {sheet.page for sheet in decoded.sheets}
         for embedded in decoded.embedded:
+            # A picture on a page that is read as a whole would say the same words twice.
+            twice = embedded.span is not None and embedded.span.page in read
+            plan = replace(self.plan, sheet_pixels=0) if twice else self.plan
             child = Source(uri=f"{source.uri}#{embedded.name}", name=embedded.name, origin=embedded.data)
             try:
-                prepared = self._features(child.uri, child.name, decode(child, self.plan), within=embedded)
+                prepared = self._features(child.uri, child.name, decode(child, plan), within=embedded)
             except ItemError as error:
                 failures.append(ItemFailure(uri=child.uri, name=child.name, error=error))
             else:
@@ -149,6 +155,7 @@ class Preparer:
             pieces=pieces,
             children=children,
             failures=failures,
+            sheets=decoded.sheets,
             **(_sound(decoded) if self.keep_sound else {}),
         )
 

@@ -6,7 +6,7 @@ from typing import Final
 from blake3 import blake3
 
 from commonspace.core.errors import ItemError
-from commonspace.core.item import Audio, Decoded, Table, Trace
+from commonspace.core.item import Audio, Decoded, Sheet, Table, Trace
 from commonspace.core.modality import Modality
 from commonspace.ingest.container import CONTAINER_TYPES
 from commonspace.ingest.payload import Payload, open_payload
@@ -112,6 +112,11 @@ def _decode_picture(payload: Payload, media_type: str, plan: Plan) -> Decoded:
 
     data = payload.read(plan.limits.image_bytes, "images")
     piece, metadata, notes = decode_image(data, media_type, plan)
+    sheets: tuple[Sheet, ...] = ()
+    if plan.sheet_pixels:
+        from commonspace.ingest.sheets import picture_sheet
+
+        sheets = (picture_sheet(data, media_type, plan),)
     return Decoded(
         modality=Modality.IMAGE,
         media_type=media_type,
@@ -119,6 +124,7 @@ def _decode_picture(payload: Payload, media_type: str, plan: Plan) -> Decoded:
         num_bytes=len(data),
         cost=int(metadata["width"]) * int(metadata["height"]),
         pieces=(piece,),
+        sheets=sheets,
         notes=notes,
         metadata=metadata,
     )

@@ -36,6 +36,7 @@ def decode_document(payload: Payload, media_type: str, plan: Plan) -> Decoded:
             cost=sum(len(str(piece.content)) for piece in contents.pieces),
             pieces=contents.pieces,
             embedded=contents.pictures,
+            sheets=contents.sheets,
             notes=contents.notes,
             metadata=contents.metadata,
         )

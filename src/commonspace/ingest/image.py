@@ -16,7 +16,7 @@ from commonspace.core.modality import Modality
 from commonspace.ingest.limits import MEGABYTE, Limits
 from commonspace.ingest.plan import Plan
 
-__all__ = ["IMAGE_TYPES", "check_shape", "decode_image", "decode_picture"]
+__all__ = ["IMAGE_TYPES", "check_shape", "decode_image", "decode_picture", "decoding", "upright"]
 
 IMAGE_TYPES: Final[dict[str, tuple[str, str]]] = {
     "image/png": ("PNG", "PngImagePlugin"),
@@ -57,7 +57,7 @@ def decode_image(data: bytes, media_type: str, plan: Plan) -> tuple[Piece, Metad
     """
     name, plugin = IMAGE_TYPES[media_type]
     importlib.import_module(f"PIL.{plugin}")
-    with _decoding(name), Image.open(io.BytesIO(data), formats=(name,)) as image:
+    with decoding(name), Image.open(io.BytesIO(data), formats=(name,)) as image:
         pixels, metadata, notes = _read_pixels(image, plan)
     return Piece(modality=Modality.IMAGE, content=pixels), {**metadata, "format": name}, notes
 
@@ -70,7 +70,7 @@ def decode_picture(item: object, plan: Plan) -> tuple[Piece, Metadata, tuple[str
     """
     if not isinstance(item, Image.Image):
         raise ItemError("bad_value", "This is no picture.", fix="Give a PIL.Image.Image.")
-    with _decoding(item.format or "raw"):
+    with decoding(item.format or "raw"):
         check_shape(item.width, item.height, plan.limits)
         data = f"{item.mode} {item.size} ".encode() + item.tobytes()
         pixels, metadata, notes = _read_pixels(item.copy(), plan)
@@ -101,6 +101,13 @@ def _read_pixels(image: Image.Image, plan: Plan) -> Pictured:
             width, height = height, width
     metadata: Metadata = {"width": width, "height": height, "bit_depth": depth}
     return np.asarray(small), metadata, tuple(notes)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """An opened picture as it is meant to be seen: opaque RGB, turned as its EXIF data says."""
+    turn = TURNS.get(_orientation(image))
+    whole = _opaque(_sampled(image)).convert("RGB")
+    return whole if turn is None else whole.transpose(turn[0])
 
 
 def check_shape(width: int, height: int, limits: Limits) -> None:
@@ -179,7 +186,7 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def _decoding(name: str) -> Iterator[None]:
+def decoding(name: str) -> Iterator[None]:
     """Turn whatever Pillow raises into our words; its own hold addresses and paths."""
     try:
         yield

@@ -22,6 +22,7 @@ ITEM_CODES: Final[dict[str, str]] = {
     "not_text": "bytes that are neither text nor any media type known here",
     "nothing_to_embed": "a value that decodes but holds nothing with a vector of its own",
     "out_of_memory": "decoding needs more memory than one worker may use",
+    "reading_failed": "the words in this picture or page could not be read; it is indexed without them",
     "refused_type": "a type that is known and refused on purpose (playlists, SVG, archives, ...)",
     "timeout": "decoding showed no progress within the time limit",
     "too_large": "more bytes, cells, samples or channels than the limit",

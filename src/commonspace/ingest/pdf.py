@@ -8,11 +8,14 @@ from typing import Any, Final, final
 from blake3 import blake3
 
 from commonspace.core.errors import ItemError
-from commonspace.core.item import Embedded, Metadata, Piece, Span
+from commonspace.core.item import Embedded, Metadata, Piece, Sheet, Span
+from commonspace.core.modality import Modality
 from commonspace.ingest.heartbeat import beat
 from commonspace.ingest.mixed_columns import columns_mixed
+from commonspace.ingest.places import clean_text, regions_of
 from commonspace.ingest.plan import Plan
-from commonspace.ingest.text import text_pieces
+from commonspace.ingest.segments import passages
+from commonspace.ingest.sheets import Sheets
 
 __all__ = ["PdfContents", "read_pdf"]
 
@@ -31,6 +34,7 @@ class PdfContents:
 
     pieces: tuple[Piece, ...]
     pictures: tuple[Embedded, ...]
+    sheets: tuple[Sheet, ...]
     notes: tuple[str, ...]
     metadata: Metadata
 
@@ -67,36 +71,42 @@ def _failure(err_code: int | None) -> ItemError:
 def _read(document: Any, plan: Plan) -> PdfContents:
     num_pages = len(document)
     pages = min(num_pages, plan.limits.document_pages)
-    album = _Album(plan)
+    album, sheets = _Album(plan), Sheets(plan)
     pieces: list[Piece] = []
     damaged, wordless, mixed = 0, 0, 0
     for index in range(pages):
         try:
-            page = _page(document, index, album)
+            page = _page(document, index, album, plan, sheets)
         except RuntimeError:
             damaged += 1
             continue
         mixed += page.mixed
-        if page.text.strip():
-            pieces.extend(text_pieces(page.text, plan, page=index + 1))
-        else:
-            wordless += page.has_pictures
+        pieces.extend(page.pieces)
+        wordless += page.has_pictures and not page.pieces
         beat()
-    notes = [*album.notes(), *_told(wordless, mixed)]
+    notes = [*album.notes(), *_told(0 if plan.sheet_pixels else wordless, mixed)]
+    if sheets.num_left_out:
+        notes.append(f"{sheets.num_left_out} pages without text too large or too many to be read")
     if num_pages > pages:
         notes.append(f"first {pages} of {num_pages} pages only")
     if damaged:
         notes.append(f"{damaged} damaged pages left out")
     if damaged and damaged == pages:
         raise _failure(None)
-    if not pieces and not album.pictures:
+    if not pieces and not album.pictures and not sheets.kept:
         raise ItemError(
             "empty",
             f"The PDF has {num_pages} pages but neither text nor pictures of a useful size.",
-            fix="If it is a scan, run text recognition on it first; else leave it out.",
+            fix="If it is a scan, have it read (the setting ocr); else leave it out.",
         )
     metadata: Metadata = {"pages": num_pages, **_title(document)}
-    return PdfContents(pieces=tuple(pieces), pictures=tuple(album.pictures), notes=tuple(notes), metadata=metadata)
+    return PdfContents(
+        pieces=tuple(pieces),
+        pictures=tuple(album.pictures),
+        sheets=tuple(sheets.kept),
+        notes=tuple(notes),
+        metadata=metadata,
+    )
 
 
 def _told(wordless: int, mixed: int) -> list[str]:
@@ -112,29 +122,50 @@ def _told(wordless: int, mixed: int) -> list[str]:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Page:
-    """One page's text, whether it shows pictures, and whether its columns are mixed up in the text."""
+    """One page's passages, whether it shows pictures, and whether its columns are mixed up in the text."""
 
-    text: str
+    pieces: tuple[Piece, ...]
     has_pictures: bool
     mixed: bool
 
 
-def _page(document: Any, index: int, album: "_Album") -> _Page:
-    """One page's text; its pictures go to the album."""
+def _page(document: Any, index: int, album: "_Album", plan: Plan, sheets: Sheets) -> _Page:
+    """One page's passages; its pictures go to the album, and the page itself to the sheets if it draws no text."""
     page = document[index]
     try:
         textpage = page.get_textpage()
         try:
-            text: str = textpage.get_text_range()
+            pieces = _passages(page, textpage, plan, index + 1)
             boxes = [textpage.get_rect(number) for number in range(min(textpage.count_rects(), MOST_BOXES))]
         finally:
             textpage.close()
         has_pictures = album.collect(page, index + 1)
         mixed = columns_mixed(boxes, page.get_width())
+        if plan.sheet_pixels and not pieces and next(page.get_objects(max_depth=1), None) is not None:
+            sheets.draw(page, index + 1)
     finally:
         page.close()
-    clean = text.replace("\r\n", "\n").replace("\r", "\n").replace("\ufffe", "-\n").replace("\x00", "")
-    return _Page(text=clean, has_pictures=has_pictures, mixed=mixed)
+    return _Page(pieces=pieces, has_pictures=has_pictures, mixed=mixed)
+
+
+def _passages(page: Any, textpage: Any, plan: Plan, number: int) -> tuple[Piece, ...]:
+    """The passages of one page, each with where its words are drawn; none if there are no words."""
+    text, origins = clean_text(textpage.get_text_range())
+    if not text.strip():
+        return ()
+    return tuple(
+        Piece(
+            modality=Modality.TEXT,
+            content=text[start:end],
+            span=Span(
+                page=number,
+                start_char=start,
+                end_char=end,
+                regions=regions_of(page, textpage, origins[start], origins[end - 1]),
+            ),
+        )
+        for start, end in passages(text, plan.passage_chars)
+    )
 
 
 def _title(document: Any) -> Metadata:

@@ -9,7 +9,7 @@ from commonspace.ingest.segments import passages
 __all__ = ["text_pieces"]
 
 
-def text_pieces(text: str, plan: Plan, *, page: int | None = None, heading: str | None = None) -> tuple[Piece, ...]:
+def text_pieces(text: str, plan: Plan) -> tuple[Piece, ...]:
     """The passages of a text; ``text[start_char:end_char]`` is exactly a passage's content.
 
     Raises:
@@ -21,7 +21,7 @@ def text_pieces(text: str, plan: Plan, *, page: int | None = None, heading: str 
         Piece(
             modality=Modality.TEXT,
             content=text[start:end],
-            span=Span(page=page, heading=heading, start_char=start, end_char=end),
+            span=Span(start_char=start, end_char=end),
         )
         for start, end in passages(text, plan.passage_chars)
     )

@@ -124,7 +124,7 @@ def _quote(hit: Hit, *, alone: bool) -> str:
     text = excerpt((hit.segment.text if hit.segment else None) or "", QUOTE_CHARS)
     if not text:
         return '<p class="blank">no preview</p>' if alone else ""
-    says = "says: " if hit.is_speech else ""
+    says = "says: " if hit.is_speech else "reads: " if hit.is_read else ""
     return f"<blockquote>{says}{safe(text)}</blockquote>"
 
 

@@ -6,12 +6,15 @@ Nothing of an item reaches the page unescaped, and nothing is fetched from anywh
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from commonspace.core.item import Span
 from commonspace.core.modality import Modality
 from commonspace.shell.preview import Subject, jpeg, peaks, picture
 from commonspace.shell.wording import printable
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["exhibit", "safe"]
 
@@ -20,6 +23,8 @@ EMBEDDED_SOUND_BYTES: Final = 1_000_000
 NUM_BARS: Final = 96
 BAR_PITCH: Final = 4
 WAVE_HEIGHT: Final = 96
+FRAME_COLOUR: Final = (230, 60, 30)
+FRAME_PIXELS: Final = 2
 
 
 def safe(text: str) -> str:
@@ -37,10 +42,30 @@ def _picture(subject: Subject, _: str, label: str) -> str:
     image = picture(subject)
     if image is None:
         return '<p class="blank">no preview</p>'
+    image = _marked(image, subject.span)
     data = b64encode(jpeg(image, max_bytes=THUMBNAIL_BYTES)).decode("ascii")
     size = f'width="{image.width}" height="{image.height}"'
     thumbnail = f'<img src="data:image/jpeg;base64,{data}" {size} alt="{safe(label)}">'
     return f'<a href="{_href(subject)}" title="Open the original">{thumbnail}</a>'
+
+
+def _marked(image: "Image", span: Span | None) -> "Image":
+    """The picture with a frame around each place that answers."""
+    if span is None or not span.regions:
+        return image
+    from PIL import ImageDraw
+
+    marked = image.convert("RGB").copy()
+    draw = ImageDraw.Draw(marked)
+    for region in span.regions:
+        corners = (
+            region.left * image.width,
+            region.top * image.height,
+            region.right * image.width,
+            region.bottom * image.height,
+        )
+        draw.rectangle(corners, outline=FRAME_COLOUR, width=FRAME_PIXELS)
+    return marked
 
 
 def _sound(subject: Subject, media_type: str, label: str) -> str:

@@ -6,12 +6,16 @@ from functools import cache, partial
 from pathlib import Path
 
 from commonspace.apps.collection import Collection
+from commonspace.apps.scribes import Scribes
 from commonspace.core.errors import ModelError, StoreNotFound, UsageError
 from commonspace.core.space import Space
 from commonspace.encode import catalog
 from commonspace.encode.embedder import Embedder
 from commonspace.encode.hub.places import cache_home
+from commonspace.encode.hub.running import Running
 from commonspace.encode.manifest import Manifest
+from commonspace.encode.rapid import RapidReader
+from commonspace.encode.reading import Reader
 from commonspace.encode.runtime import Precision
 from commonspace.encode.whisper import Whisper
 from commonspace.index.bias import ItemBias
@@ -35,7 +39,16 @@ from commonspace.retrieve.rerank import Reranker
 from commonspace.retrieve.store_calibration import forget_store_calibration, read_store_calibration
 from commonspace.serve.settings import Settings
 
-__all__ = ["bias_of", "collection_over", "cross_encoder", "forget_calibration", "load", "open_collection", "threads"]
+__all__ = [
+    "bias_of",
+    "collection_over",
+    "cross_encoder",
+    "forget_calibration",
+    "load",
+    "open_collection",
+    "threads",
+    "word_reader",
+]
 
 
 def load(name: str | None = None, settings: Settings | None = None) -> Embedder:
@@ -47,14 +60,14 @@ def load(name: str | None = None, settings: Settings | None = None) -> Embedder:
     settings = settings or Settings.load()
     folder = catalog.folder_of(name or settings.model, settings.models_folder)
     precision = None if settings.precision == "auto" else Precision(settings.precision)
-    return catalog.load(
-        folder,
-        Plan(limits=settings.limits),
+    running = Running(
         precision=precision,
         threads=settings.threads or None,
-        cache=settings.cache_folder or cache_home(),
+        cache=settings.cache_folder.expanduser() if settings.cache_folder else cache_home(),
+        exporting=settings.export_models,
         remote=settings.allow_remote,
     )
+    return catalog.load_running(folder, Plan(limits=settings.limits), running)
 
 
 def threads(settings: Settings) -> int:
@@ -74,7 +87,7 @@ def open_collection(
 
     Args:
         path: the store's folder.
-        settings: model, workers, limits, weights, speech; from files and environment when None.
+        settings: model, workers, limits, weights, speech, ocr; from files and environment when None.
         create: make the store if there is none.
         embedder: what embeds; the space that the settings name when None.
         reranker: who puts the first hits in order anew; the cross-encoder that the settings name when None.
@@ -100,7 +113,7 @@ def open_collection(
             of_space=of_space,
             reranker=reranker or _reranker(settings),
         ),
-        partial(Whisper, settings.speech_model, threads=settings.threads or None) if settings.speech_model else None,
+        partial(_scribes, settings) if settings.speech_model or settings.ocr else None,
     )
 
 
@@ -116,6 +129,30 @@ def bias_of(path: Path, space: Space, settings: Settings) -> ItemBias | None:
         if catalog.card_of(model).space.fingerprint == space.fingerprint:
             calibration = _calibration(model)
     return None if calibration is None else calibration.bias
+
+
+def _scribes(settings: Settings) -> Scribes:
+    """Who finds words in sounds and pictures, as the settings wish.
+
+    Raises:
+        MissingExtra: what does it is not installed.
+        ModelError: the speech model is not there.
+    """
+    threads = settings.threads or None
+    return Scribes(
+        transcriber=Whisper(settings.speech_model, threads=threads) if settings.speech_model else None,
+        reader=word_reader(threads) if settings.ocr else None,
+    )
+
+
+@cache
+def word_reader(threads: int | None) -> Reader:
+    """Who reads words in pictures, once for all stores: its networks take up to a gigabyte when they run.
+
+    Raises:
+        MissingExtra: rapidocr is not installed.
+    """
+    return RapidReader(threads=threads)
 
 
 def _reranker(settings: Settings) -> Reranker | None:

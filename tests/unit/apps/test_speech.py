@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from commonspace.apps.collection import Collection
+from commonspace.apps.scribes import Scribes
 from commonspace.apps.speech import with_speech
 from commonspace.core.errors import ItemError
 from commonspace.core.item import Audio
@@ -60,7 +61,7 @@ def opens(tmp_path: Path, pool: WorkerPool) -> Opens:
 
     def opened(scribe: Transcriber | None) -> Collection:
         reader = Store.open(path, writable=False)
-        make = None if scribe is None else lambda: scribe
+        make = None if scribe is None else lambda: Scribes(transcriber=scribe)
         return Collection(reader, partial(Store.open, path), fake_embedder, lambda: nullcontext(pool), None, make)
 
     return opened

@@ -11,7 +11,7 @@ import soundfile
 from PIL import Image
 
 from commonspace.core.errors import UsageError
-from commonspace.core.item import Span
+from commonspace.core.item import Region, Span
 from commonspace.core.modality import Modality
 from commonspace.retrieve.hit import Hit, Segment
 from commonspace.shell.contact_sheet import Section, write_contact_sheet
@@ -85,6 +85,21 @@ def test_a_picture_is_inside_the_page_and_links_to_its_file(tmp_path: Path) -> N
     assert len(data) <= 200_000
     assert max(Image.open(BytesIO(data)).size) == 480
     assert path.as_uri() in [link.get("href") for link in page.all("a")]
+
+
+def test_words_that_were_read_are_framed_in_the_picture_and_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "sign.png"
+    Image.new("RGB", (200, 100), "white").save(path)
+    span = Span(regions=(Region.within(0.1, 0.2, 0.6, 0.8),), confidence=0.9)
+    part = Segment(modality=Modality.TEXT, span=span, text="Mind the gap")
+
+    page = sheet(tmp_path, Section(query="gap", hits=(shown(path, Modality.IMAGE, segment=part),)))
+
+    (image,) = page.all("img")
+    frame = np.asarray(Image.open(BytesIO(embedded(image["src"]))).convert("L")) < 200
+    down, across = np.flatnonzero(frame.any(axis=1)), np.flatnonzero(frame.any(axis=0))
+    assert (across[0], across[-1], down[0], down[-1]) == pytest.approx((20, 120, 20, 80), abs=3)
+    assert "reads: Mind the gap" in page.text
 
 
 def test_a_picture_that_is_gone_leaves_a_card_without_preview(tmp_path: Path) -> None:

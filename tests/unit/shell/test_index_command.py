@@ -169,3 +169,13 @@ def test_the_report_says_in_how_many_items_speech_was_transcribed(run: Run, hous
 
     assert "speech transcribed in 2 items" in run("index", "x", "--store", tmp_path).stdout
     assert json.loads(run("index", "x", "--store", tmp_path, "--json").stdout)["transcribed"] == 2
+
+
+def test_words_are_read_where_that_is_asked_for_and_the_report_says_in_how_many_items(
+    run: Run, house: FakeHouse, tmp_path: Path
+) -> None:
+    house.collection.outcome = report(added=3, read=1)
+
+    assert "words read in 1 item\n" in run("index", "x", "--ocr", "--store", tmp_path).stdout
+    assert json.loads(run("index", "x", "--store", tmp_path, "--json").stdout)["read"] == 1
+    assert [settings.ocr for settings in house.settings] == [True, False]

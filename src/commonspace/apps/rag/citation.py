@@ -5,6 +5,7 @@ from math import ceil
 from typing import Any, Self, final
 from urllib.parse import unquote, urlsplit
 
+from commonspace.core.item import Region
 from commonspace.core.modality import Modality
 from commonspace.ingest.source import printable
 from commonspace.retrieve.hit import Hit
@@ -18,7 +19,10 @@ MINUTE = 60
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:
-    """The source of one passage. Pages from one, times in seconds, characters from zero; only what is known is set."""
+    """The source of one passage. Pages from one, times in seconds, characters from zero; only what is known is set.
+
+    ``regions`` are the boxes of its words on the page or in the picture; ``confidence`` is of words read off pixels.
+    """
 
     number: int
     id: str
@@ -32,6 +36,8 @@ class Citation:
     end_seconds: float | None = None
     start_char: int | None = None
     end_char: int | None = None
+    regions: tuple[Region, ...] = ()
+    confidence: float | None = None
 
     @classmethod
     def of(cls, hit: Hit, number: int) -> Self:
@@ -50,6 +56,8 @@ class Citation:
             end_seconds=span.end_seconds if span else None,
             start_char=span.start_char if span else None,
             end_char=span.end_char if span else None,
+            regions=span.regions if span else (),
+            confidence=span.confidence if span else None,
         )
 
     @property
@@ -84,6 +92,8 @@ class Citation:
             "end_seconds": self.end_seconds,
             "start_char": self.start_char,
             "end_char": self.end_char,
+            "regions": [region.to_dict() for region in self.regions] or None,
+            "confidence": self.confidence,
         }
         return {name: value for name, value in fields.items() if value is not None}
 

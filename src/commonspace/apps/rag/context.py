@@ -230,5 +230,7 @@ def _file(passage: Passage) -> str:
 
 
 def _position(citation: Citation) -> tuple[float, float, float]:
-    known = (citation.page, citation.start_seconds, citation.start_char)
+    # Words that were read off a page have no characters of their own there: they come from top to bottom.
+    top = citation.regions[0].top if citation.regions else None
+    known = (citation.page, citation.start_seconds, top if citation.start_char is None else citation.start_char)
     return tuple(NO_SPAN if value is None else float(value) for value in known)  # type: ignore[return-value]

@@ -66,7 +66,7 @@ def _cells(hit: "Hit") -> "list[RenderableType]":
 
     where = Text(span_words(hit.segment.span) if hit.segment else "")
     if hit.segment and hit.segment.text:
-        says = "says: " if hit.is_speech else ""
+        says = "says: " if hit.is_speech else "reads: " if hit.is_read else ""
         quote = f"{says}“{printable(excerpt(hit.segment.text, QUOTE_CHARS))}”"
         where.append((" " if where else "") + quote, style="dim")
     return [str(hit.rank), f"{hit.score:.3f}", hit.modality.value, Text(printable(hit.name)), where]

@@ -57,13 +57,18 @@ class Index:
     watch: Annotated[bool, typer.Option("--watch", help="Go on: follow what changes in the folders, until Ctrl-C.")] = (
         False
     )
+    ocr: Annotated[
+        bool | None, typer.Option("--ocr/--no-ocr", help="Read the words in pictures and on scanned pages.")
+    ] = None
     overrides: Overrides = field(default_factory=list)
     as_json: AsJson = False
 
 
 def answer_index(request: Index, wiring: Wiring) -> ExitCode:
     """Index, then say what happened."""
-    settings = settings_for(request.overrides, model=request.model, store=request.store, workers=request.workers)
+    settings = settings_for(
+        request.overrides, model=request.model, store=request.store, workers=request.workers, ocr=request.ocr
+    )
     path = store_path(settings)
     failures_path = request.failures or path / FAILURES_NAME
     with wiring.open(path, settings, create=True) as collection:
@@ -144,6 +149,9 @@ def _show(report: "IndexReport", before: "Info", after: "Info", failures_path: P
     if report.transcribed:
         items = "1 item" if report.transcribed == 1 else f"{report.transcribed} items"
         out.print(f"speech transcribed in {items}", markup=False)
+    if report.read:
+        items = "1 item" if report.read == 1 else f"{report.read} items"
+        out.print(f"words read in {items}", markup=False)
     out.print(f"{printable(str(after.path))}: {size(after.num_bytes)}", markup=False, soft_wrap=True)
     if report.failures:
         _show_failures(report.failures, failures_path)

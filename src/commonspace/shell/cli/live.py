@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["follow"]
 
-COUNTS = ("added", "updated", "moved", "removed", "failed", "transcribed")
+COUNTS = ("added", "updated", "moved", "removed", "failed", "transcribed", "read")
 
 
 def follow(collection: "Collection", folders: Sequence[str | Path], *, as_json: bool) -> ExitCode:

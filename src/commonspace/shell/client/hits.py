@@ -33,9 +33,8 @@ def hit_of(told: Mapping[str, Any]) -> Hit:
 
 
 def _segment(told: Mapping[str, Any]) -> Segment:
-    where = {name: told[name] for name in Span.__dataclass_fields__ if name in told}
     return Segment(
-        modality=Modality(told["modality"]), span=Span(**where), text=told.get("text"), score=told.get("score")
+        modality=Modality(told["modality"]), span=Span.of(told), text=told.get("text"), score=told.get("score")
     )
 
 

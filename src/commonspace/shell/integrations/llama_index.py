@@ -282,5 +282,10 @@ def _viewed(of: Hit | StoredItem, text: str, metadata: dict[str, Any]) -> BaseNo
     """A file of the collection as a node: a picture that stands on its own as one that knows its path."""
     path = of.path if isinstance(of, Hit) else None
     if of.modality is Modality.IMAGE and path is not None:
-        return ImageNode(id_=of.id, text=text, metadata=metadata, image_path=str(path), image_mimetype=of.media_type)
-    return TextNode(id_=of.id, text=text, metadata=metadata)
+        node: TextNode = ImageNode(
+            id_=of.id, text=text, metadata=metadata, image_path=str(path), image_mimetype=of.media_type
+        )
+    else:
+        node = TextNode(id_=of.id, text=text, metadata=metadata)
+    node.excluded_llm_metadata_keys = node.excluded_embed_metadata_keys = ["regions"]  # numbers, no words
+    return node

@@ -15,6 +15,7 @@ __all__ = ["all_of", "any_of", "checked", "compared"]
 OPS: Final = {"=": Op.EQUAL, ">": Op.ABOVE, ">=": Op.AT_LEAST, "<": Op.BELOW, "<=": Op.AT_MOST}
 CITED: Final = frozenset(
     {
+        "confidence",
         "end_char",
         "end_seconds",
         "good",
@@ -26,6 +27,7 @@ CITED: Final = frozenset(
         "name",
         "page",
         "probability",
+        "regions",
         "score",
         "start_char",
         "start_seconds",
