@@ -106,14 +106,15 @@ def _all(results: Sequence[Any], attack: Attack) -> Sequence[Any]:
 
 @final
 class Healthy:
-    """Items of which is known what they give, asked for again and again by one caller."""
+    """Items of which is known what they give, asked for again and again by one caller, with a pause after each."""
 
-    def __init__(self, url: str, seed: int = 5, items: int = 24) -> None:
+    def __init__(self, url: str, seed: int = 5, items: int = 24, pause_seconds: float = 0.0) -> None:
         traffic, ours = Traffic(MIX, seed=seed), Ours(headers={}, timeout_ms=PATIENCE_SECONDS * 1000)
         self.num_right = 0
         self.num_refused = 0
         self.wrong: list[str] = []
         self.stopping = False
+        self._pause_seconds = pause_seconds
         self._requests = [ours.request(traffic.shot()) for _ in range(items)]
         self._known: list[NDArray[np.float32]] = []
         self._connections = connections_to(url)
@@ -135,6 +136,7 @@ class Healthy:
             if float(vector @ self._known[place]) < SAME:
                 self.wrong.append(f"item {place} has another vector")
             self.num_right += 1
+            await asyncio.sleep(self._pause_seconds)
         await self._connections.close()
 
     async def _vector(self, request: Request) -> NDArray[np.float32]:

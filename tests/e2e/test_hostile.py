@@ -49,7 +49,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def campaign(service: Served) -> tuple[Siege, Healthy, list[int], list[int]]:
     """Everything at once, with healthy requests beside it; the workers before and after."""
-    healthy, before = Healthy(service.url), worker_ids(service)
+    healthy, before = Healthy(service.url, pause_seconds=0.15), worker_ids(service)
 
     async def run() -> Siege:
         await healthy.learn()

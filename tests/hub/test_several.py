@@ -4,6 +4,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Sequence
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Final
@@ -46,6 +47,12 @@ def part_of_nano(folder: Path, name: str, *modalities: str) -> Path:
     told["parts"] = {each: told["parts"][each] for each in modalities}
     (folder / "manifest.json").write_text(json.dumps(told))
     return folder
+
+
+@cache
+def loaded(folder: Path) -> Embedder:
+    """A folder that no test changes; compiling its towers takes seconds."""
+    return catalog.load(folder, Plan())
 
 
 def ingredient(folder: Path, weight: float = 1.0) -> Ingredient:
@@ -121,7 +128,7 @@ def test_arrays_of_any_kind_come_out_as_they_went_in() -> None:
 def test_a_bundle_s_score_is_the_weighted_sum_of_cosines_where_both_see(
     bundled: Path, members: tuple[Embedder, Embedder]
 ) -> None:
-    embedder = catalog.load(bundled, Plan())
+    embedder = loaded(bundled)
     rows = embedder.embed(TEXTS[:6])
     first, second = (member.embed(TEXTS[:6]) for member in members)
 
@@ -133,7 +140,7 @@ def test_a_bundle_s_score_is_the_weighted_sum_of_cosines_where_both_see(
 def test_what_one_member_sees_scores_by_the_root_of_its_weight_and_two_strangers_by_nothing(
     bundled: Path, members: tuple[Embedder, Embedder], pictures: list[Path], sounds: list[Path]
 ) -> None:
-    embedder = catalog.load(bundled, Plan())
+    embedder = loaded(bundled)
     texts, seen, heard = embedder.embed(TEXTS[:6]), embedder.embed(pictures), embedder.embed(sounds)
 
     expected = 0.75**0.5 * members[0].embed(TEXTS[:6]) @ members[0].embed(pictures).T
@@ -144,7 +151,7 @@ def test_what_one_member_sees_scores_by_the_root_of_its_weight_and_two_strangers
 
 @pytest.mark.parametrize("made", ["bundled", "joined"])
 def test_a_vector_is_the_same_alone_and_in_company(made: str, request: pytest.FixtureRequest) -> None:
-    embedder = catalog.load(request.getfixturevalue(made), Plan())
+    embedder = loaded(request.getfixturevalue(made))
     items: Sequence[object] = [
         *TEXTS[:9],
         Image.new("RGB", (60, 40), "navy"),
@@ -162,7 +169,7 @@ def test_a_vector_is_the_same_alone_and_in_company(made: str, request: pytest.Fi
 
 
 def test_a_bridge_compares_what_its_members_could_not(joined: Path, pictures: list[Path], sounds: list[Path]) -> None:
-    embedder = catalog.load(joined, Plan())
+    embedder = loaded(joined)
     scores = embedder.embed(pictures) @ embedder.embed(sounds).T
     whole = catalog.load(catalog.folder_of("nano"), Plan())
 
@@ -178,7 +185,7 @@ def test_texts_of_a_bridge_lie_alike_whichever_member_reads(
     plan = BridgePlan(name="alone", texts=TEXTS, method="cca", reads="first")
     bridge((ingredient(look), members[0]), (ingredient(hear), members[1]), tmp_path / "alone", plan, nothing)
 
-    alone, both = catalog.load(tmp_path / "alone", Plan()), catalog.load(joined, Plan())
+    alone, both = catalog.load(tmp_path / "alone", Plan()), loaded(joined)
 
     assert alone.space.fingerprint != both.space.fingerprint
     likeness = [embedder.embed(TEXTS) @ embedder.embed(TEXTS).T for embedder in (alone, both)]

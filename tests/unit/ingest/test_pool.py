@@ -33,7 +33,7 @@ def test_an_empty_supply_gives_nothing() -> None:
 
 def test_each_kind_of_misbehaviour_costs_one_item_and_says_why() -> None:
     items = ["fine", "refuse", "fail", "die", "hog", "spin", "interrupt", "fine again"]
-    with WorkerPool(workers=2, limits=HASTY) as pool:
+    with WorkerPool(workers=2, limits=replace(HASTY, item_seconds=4.0, longest_seconds=8.0)) as pool:
         outcomes = dict(pool.map(jobs.misbehave, items))
     codes = {
         item: outcome.item_code if isinstance(outcome, ItemError) else outcome for item, outcome in outcomes.items()

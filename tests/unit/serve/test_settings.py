@@ -13,6 +13,7 @@ from commonspace.serve.settings import Settings
 @pytest.fixture(autouse=True)
 def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COMMONSPACE_EXPORT_MODELS", raising=False)
 
 
 def sources(flags: dict[str, object] | None = None) -> dict[str, str]:

@@ -31,7 +31,7 @@ def test_every_text_is_where_the_reference_puts_it(precision: Precision) -> None
 
 @pytest.mark.parametrize("precision", list(Precision))
 def test_a_text_has_one_vector_alone_and_in_any_company(precision: Precision) -> None:
-    texts = json.loads((DATA / "reference_text.json").read_text(encoding="utf-8"))
+    texts = json.loads((DATA / "reference_text.json").read_text(encoding="utf-8"))[::3]
     tower = build_tower(Manifest.read(catalog.folder_of("nano")), Modality.TEXT, precision=precision)
     features = [tower.prepare(text) for text in texts]
 
