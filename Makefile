@@ -35,7 +35,7 @@ demo: $(VENV)/.core ## index the bundled samples, search across modalities, writ
 ready: $(VENV)/.test $(VENV)/.js $(VENV)/.milvus ## install what the tests need
 
 test: ready ## run the whole test suite
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.test ## check style and formatting
 	@$(BIN)/ruff check .

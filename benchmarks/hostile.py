@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import re
 import sys
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -156,14 +157,7 @@ class Healthy:
                 await asyncio.sleep(float(answer.headers["retry-after"]))
         if answer.status != 200:
             raise KeyError(answer.body[:200])
-        text = orjson.loads(answer.body)["data"][0]["embedding"]
-        return np.frombuffer(_base64(text), dtype="<f4")
-
-
-def _base64(text: str) -> bytes:
-    from base64 import b64decode
-
-    return b64decode(text)
+        return np.frombuffer(b64decode(orjson.loads(answer.body)["data"][0]["embedding"]), dtype="<f4")
 
 
 async def besiege(url: str, attacks: Iterable[Attack], *, callers: int = CALLERS) -> Siege:

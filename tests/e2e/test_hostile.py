@@ -18,7 +18,7 @@ from benchmarks.under_load import in_loop, is_ready
 from tests.e2e.serving import Served, serving
 from tests.malformed.hostile import KINDS, attacks, bomb_attacks, bomb_cases, shapeless
 
-USUAL: Final = {"image": 480, "audio": 400, "video": 320, "sensor": 320, "text": 240, "table": 160}
+USUAL: Final = {"image": 480, "audio": 280, "video": 160, "sensor": 480, "text": 300, "table": 220}
 PER_KIND: Final = os.environ.get("COMMONSPACE_MALFORMED")
 COUNTS: Final = USUAL if PER_KIND is None else dict.fromkeys(KINDS, int(PER_KIND))
 SOCKET_SECONDS: Final = 60

@@ -1,6 +1,6 @@
 """Audio towers for checkpoints: windows of a clip share batches with others', waveforms only with equally long ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final, final
@@ -14,12 +14,13 @@ from commonspace.core.vectors import Vectors, unit
 from commonspace.encode.runtime import Graph
 from commonspace.encode.tower import Features, Preparation
 
-__all__ = ["WaveformPreparation", "WaveformTower", "WindowTower"]
+__all__ = ["EqualLengthTower", "WaveformPreparation", "WindowTower"]
 
 MAX_BATCH: Final = 8
 LEAST_VARIANCE: Final = 1e-7
 
 Arrays = Mapping[str, NDArray[Any]]
+Join = Callable[[Sequence[Features]], Arrays]
 
 
 @final
@@ -44,26 +45,38 @@ class WaveformPreparation:
         return np.pad(samples, (0, max(0, self.least_samples - len(samples))))
 
 
+def stacked_samples(clips: Sequence[Features]) -> Arrays:
+    """Clips of one length as ``samples`` (n x length)."""
+    return {"samples": np.stack(clips)}
+
+
 @final
-class WaveformTower:
-    """Clips of one length share a batch, so that there is no padding that could change what a network hears."""
+class EqualLengthTower:
+    """Clips of one length share a batch, so that there is no padding that could change what a network hears.
+
+    ``joined`` makes a batch of at most ``most`` clips into what the graph takes.
+    """
 
     modality = Modality.AUDIO
 
-    def __init__(self, graph: Graph, prepare: Preparation) -> None:
+    def __init__(
+        self, graph: Graph, prepare: Preparation, *, joined: Join = stacked_samples, most: int = MAX_BATCH
+    ) -> None:
         self._graph = graph
+        self._joined = joined
+        self._most = most
         self.prepare = prepare
 
     def encode(self, batch: Sequence[Features]) -> Vectors:
-        """Encode samples to unit vectors, one row a clip, in order."""
+        """Encode clips to unit vectors, one row a clip, in order."""
         order = sorted(range(len(batch)), key=lambda place: len(batch[place]))
         groups = [
-            places[start : start + MAX_BATCH]
+            places[start : start + self._most]
             for _, group in groupby(order, key=lambda place: len(batch[place]))
             for places in [list(group)]
-            for start in range(0, len(places), MAX_BATCH)
+            for start in range(0, len(places), self._most)
         ]
-        answers = self._graph.run([{"samples": np.stack([batch[place] for place in places])} for places in groups])
+        answers = self._graph.run([self._joined([batch[place] for place in places]) for places in groups])
         rows = np.concatenate([answer["embedding"] for answer in answers])
         vectors = np.empty_like(rows)
         vectors[[place for places in groups for place in places]] = rows
@@ -89,7 +102,7 @@ class WindowTower:
         """Encode clips' windows to unit vectors, one row a clip, in order."""
         windows = [window for clip in batch for window in clip]
         starts = range(0, len(windows), MAX_BATCH)
-        answers = self._graph.run([self._stacked(windows[start : start + MAX_BATCH]) for start in starts])
+        answers = self._graph.run([self._stacked(windows[start : start + self._most]) for start in starts])
         rows = np.concatenate([answer["embedding"] for answer in answers])
         ends = np.cumsum([len(clip) for clip in batch])
         return np.stack([_one(clip) for clip in np.split(rows, ends[:-1])])

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from typing import Any, Final, final
 
 import numpy as np
@@ -34,6 +33,7 @@ from commonspace.encode.hub.running import Running, TorchGraph
 from commonspace.encode.hub.tokens import tokenizer_file
 from commonspace.encode.pictures import Normalisation
 from commonspace.encode.runtime import Graph, Precision
+from commonspace.encode.sounds import EqualLengthTower
 from commonspace.encode.texts import Padding, TextTower
 from commonspace.encode.tower import Features, Preparation, Tower
 
@@ -116,7 +116,7 @@ class GemmaFamily:
             frames = _frames(folder, modality)
             if isinstance(prepare, GemmaPictures):
                 return GemmaPictureTower(graph, prepare, frames)
-            return GemmaSoundTower(graph, prepare, frames)
+            return EqualLengthTower(graph, prepare, joined=partial(_sounds, frames=frames), most=MAX_BATCH)
 
         return Checkpoint(
             folder=folder.path,
@@ -175,38 +175,13 @@ class GemmaPictureTower:
         return {**filled(rows), "patches": patches, "places": places}
 
 
-@final
-class GemmaSoundTower:
-    """Sounds of one length share a batch, so that there is no silence behind one that could change it."""
-
-    modality = Modality.AUDIO
-
-    def __init__(self, graph: Graph, prepare: Preparation, frames: _Frames) -> None:
-        self._graph = graph
-        self._frames = frames
-        self.prepare = prepare
-
-    def encode(self, batch: Sequence[Features]) -> Vectors:
-        """Encode log-mels to unit vectors, one row a clip, in order."""
-        order = sorted(range(len(batch)), key=lambda place: len(batch[place]))
-        groups = [
-            places[start : start + MAX_BATCH]
-            for _, group in groupby(order, key=lambda place: len(batch[place]))
-            for places in [list(group)]
-            for start in range(0, len(places), MAX_BATCH)
-        ]
-        answers = self._graph.run([self._joined([batch[place] for place in places]) for places in groups])
-        rows = np.concatenate([answer["embedding"] for answer in answers])
-        vectors = np.empty_like(rows)
-        vectors[[place for places in groups for place in places]] = rows
-        return vectors
-
-    def _joined(self, sounds: Sequence[Features]) -> dict[str, Features]:
-        given = [unpacked(sound) for sound in sounds]
-        mels = np.stack([each.values for each in given])
-        heard = mels[..., 0] > 0
-        rows = [self._frames.row(each.role, _parts(mask)) for each, mask in zip(given, heard, strict=True)]
-        return {**filled(rows), "mels": mels[..., 1:], "heard": heard}
+def _sounds(sounds: Sequence[Features], frames: _Frames) -> dict[str, Features]:
+    """Log-mels of one length as the network takes them."""
+    given = [unpacked(sound) for sound in sounds]
+    mels = np.stack([each.values for each in given])
+    heard = mels[..., 0] > 0
+    rows = [frames.row(each.role, _parts(mask)) for each, mask in zip(given, heard, strict=True)]
+    return {**filled(rows), "mels": mels[..., 1:], "heard": heard}
 
 
 def _parts(heard: NDArray[np.bool_]) -> int:

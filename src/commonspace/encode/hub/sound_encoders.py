@@ -18,7 +18,7 @@ from commonspace.encode.hub.pairs import loaded_model
 from commonspace.encode.hub.running import Running
 from commonspace.encode.nano.mel import MelSpec, log_mel_windows
 from commonspace.encode.runtime import Graph
-from commonspace.encode.sounds import WaveformPreparation, WaveformTower, WindowTower
+from commonspace.encode.sounds import EqualLengthTower, WaveformPreparation, WindowTower
 from commonspace.encode.tower import Features, Preparation, Tower
 
 __all__ = ["SoundEncoderFamily", "WhisperPreparation"]
@@ -116,7 +116,7 @@ def _waveform(config: Mapping[str, Any], extractor: Mapping[str, Any]) -> _Kind:
         preparation=WaveformPreparation(
             rate_hertz=rate, normalised=bool(extractor.get("do_normalize", True)), least_samples=least
         ),
-        tower=WaveformTower,
+        tower=EqualLengthTower,
         demands=Demands(audio_rate=rate),
     )
 
