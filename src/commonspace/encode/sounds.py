@@ -102,7 +102,7 @@ class WindowTower:
         """Encode clips' windows to unit vectors, one row a clip, in order."""
         windows = [window for clip in batch for window in clip]
         starts = range(0, len(windows), MAX_BATCH)
-        answers = self._graph.run([self._stacked(windows[start : start + self._most]) for start in starts])
+        answers = self._graph.run([self._stacked(windows[start : start + MAX_BATCH]) for start in starts])
         rows = np.concatenate([answer["embedding"] for answer in answers])
         ends = np.cumsum([len(clip) for clip in batch])
         return np.stack([_one(clip) for clip in np.split(rows, ends[:-1])])
