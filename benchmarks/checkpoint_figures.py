@@ -33,7 +33,7 @@ __all__ = [
 Rows = NDArray[np.float32]
 
 OURS, LIBRARY, ALONE = "commonspace", "the library", "commonspace, tower alone"
-NOT_RIVALS: Final = (OURS, ALONE, "commonspace, float32", "commonspace, PyTorch")
+NOT_RIVALS: Final = (OURS, ALONE, "commonspace, float32")
 LEAST_COSINE, LEAST_SPEED_UP, LEAST_SHARE = 0.9995, 2.0, 0.8
 MODES = ("one at a time", "best batch")
 HEADER = (

@@ -41,14 +41,14 @@ class InBatches:
         return Pass(rows=rows, prepare_seconds=0.0, encode_seconds=perf_counter() - started)
 
 
-def ours(folder: Path, cache: Path, *, threads: int, precision: str = "auto", exporting: bool = True) -> Contender:
+def ours(folder: Path, cache: Path, *, threads: int, precision: str = "auto") -> Contender:
     """``commonspace.load(folder).embed``."""
-    return InBatches(_loaded(folder, cache, threads=threads, precision=precision, exporting=exporting).embed)
+    return InBatches(_loaded(folder, cache, threads=threads, precision=precision).embed)
 
 
 def tower_alone(folder: Path, cache: Path, *, threads: int) -> Contender:
     """The same, with content that is decoded and prepared before the clock starts."""
-    return _TowerAlone(_loaded(folder, cache, threads=threads, precision="auto", exporting=True))
+    return _TowerAlone(_loaded(folder, cache, threads=threads, precision="auto"))
 
 
 @final
@@ -69,11 +69,11 @@ class _TowerAlone:
         return Pass(rows=rows, prepare_seconds=0.0, encode_seconds=perf_counter() - started)
 
 
-def _loaded(folder: Path, cache: Path, *, threads: int, precision: str, exporting: bool) -> Any:
+def _loaded(folder: Path, cache: Path, *, threads: int, precision: str) -> Any:
     import commonspace
     from commonspace.serve.settings import Settings
 
-    flags = {"cache_folder": cache, "threads": threads, "precision": precision, "export_models": exporting}
+    flags = {"cache_folder": cache, "threads": threads, "precision": precision}
     return commonspace.load(str(folder), Settings.load(flags))
 
 

@@ -95,7 +95,6 @@ def entries(model: str, modality: Modality, asked: Asked) -> dict[str, Entry]:
     }
     if not asked.quick:
         made["commonspace, float32"] = Entry(make=partial(own, precision="f32"), trials=mine)
-        made["commonspace, PyTorch"] = Entry(make=partial(own, exporting=False), trials=mine)
     if model == CLIP and find_spec("open_clip") is not None:
         made["open_clip"] = Entry(make=partial(rivals.open_clip, folder, modality, threads=threads), trials=theirs)
     if model == MINILM:
