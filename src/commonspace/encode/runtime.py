@@ -5,9 +5,11 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import Any, Protocol, final
 
 import numpy as np
@@ -44,27 +46,28 @@ def openvino() -> Any:
 
 
 @final
-class OpenVinoGraph:
-    """OpenVINO on the CPU: one stream a thread, so that independent batches run side by side."""
+class _Streams:
+    """An OpenVINO network compiled for so many batches at once, which share the threads equally."""
 
-    def __init__(self, path: Path, *, precision: Precision, threads: int) -> None:
+    def __init__(self, path: Path, *, precision: Precision, threads: int, count: int) -> None:
         ov = openvino()
         core = ov.Core()
         config = {
             "INFERENCE_PRECISION_HINT": precision.value,
             "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": threads,
+            "NUM_STREAMS": count,
             "ENABLE_MMAP": True,
         }
-        self._compiled: Any = core.compile_model(core.read_model(path), "CPU", config)
+        compiled: Any = core.compile_model(core.read_model(path), "CPU", config)
+        self._names = [name for output in compiled.outputs for name in output.names]
         self._idle: SimpleQueue[Any] = SimpleQueue()
-        for _ in range(threads):
-            self._idle.put(self._compiled.create_infer_request())
+        for _ in range(count):
+            self._idle.put(compiled.create_infer_request())
 
     def run(self, batches: Sequence[Arrays]) -> list[dict[str, NDArray[np.float32]]]:
         """Run every batch, as many at a time as there are idle streams; answers are in order."""
         answers: list[dict[str, NDArray[np.float32]]] = []
-        with self._streams(len(batches)) as streams:
+        with self._held(len(batches)) as streams:
             for place, batch in enumerate(batches):
                 if place >= len(streams):
                     answers.append(self._answer(streams[place % len(streams)]))
@@ -73,7 +76,7 @@ class OpenVinoGraph:
             return answers + [self._answer(streams[place % len(streams)]) for place in rest]
 
     @contextmanager
-    def _streams(self, wanted: int) -> Iterator[list[Any]]:
+    def _held(self, wanted: int) -> Iterator[list[Any]]:
         """At least one stream, waited for, and up to as many as wanted of those that are idle."""
         streams = [self._idle.get()]
         try:
@@ -88,7 +91,38 @@ class OpenVinoGraph:
 
     def _answer(self, stream: Any) -> dict[str, NDArray[np.float32]]:
         stream.wait()
-        return {name: stream.get_tensor(name).data.copy() for output in self._compiled.outputs for name in output.names}
+        return {name: stream.get_tensor(name).data.copy() for name in self._names}
+
+
+@final
+class OpenVinoGraph:
+    """OpenVINO on the CPU: a batch that is alone here has every thread, batches that meet have one each.
+
+    A network is compiled for one way of running or the other when it is first run so, because each holds the weights.
+    """
+
+    def __init__(self, path: Path, *, precision: Precision, threads: int) -> None:
+        self._streams = partial(_Streams, path, precision=precision, threads=threads)
+        self._lock = Lock()
+        self._alone = Lock()
+        self._ways = {1: self._streams(count=1)}
+        self._threads = threads
+
+    def run(self, batches: Sequence[Arrays]) -> list[dict[str, NDArray[np.float32]]]:
+        """Run every batch; answers are in order."""
+        if len(batches) == 1 and self._alone.acquire(blocking=False):
+            try:
+                return self._way(1).run(batches)
+            finally:
+                self._alone.release()
+        return self._way(self._threads).run(batches)
+
+    def _way(self, count: int) -> _Streams:
+        """The network compiled for so many batches at once."""
+        with self._lock:
+            if count not in self._ways:
+                self._ways[count] = self._streams(count=count)
+            return self._ways[count]
 
 
 @final

@@ -17,6 +17,8 @@ __all__ = ["measure_curves"]
 
 SIZES: Final = (1, 4)
 REPEATS: Final = 3
+TOGETHER: Final = 12
+"""More than a network takes in one batch: what it does for batches side by side, it does before the first request."""
 WORDS: Final = (8, 40, 120)
 SECONDS: Final = (1.0, 10.0)
 SIDE: Final = 512
@@ -29,7 +31,9 @@ def measure_curves(preparer: Preparer, towers: Mapping[Modality, Tower]) -> dict
 
 
 def _observed(preparer: Preparer, tower: Tower) -> Iterator[Observation]:
-    for features in _samples(preparer, tower.modality):
+    samples = _samples(preparer, tower.modality)
+    tower.encode(samples * (TOGETHER // len(samples)))
+    for features in samples:
         for size in SIZES:
             batch = [features] * size
             tower.encode(batch)

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,33 @@ def test_batches_come_back_in_order() -> None:
 
     for batch, answer in zip(batches, together, strict=True):
         np.testing.assert_allclose(graph.run([batch])[0]["embedding"], answer["embedding"], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["text", "image", "audio"])
+@pytest.mark.parametrize("precision", list(Precision))
+def test_what_is_alone_answers_as_it_does_in_company(name: str, precision: Precision) -> None:
+    graph = OpenVinoGraph(FOLDER / f"{name}.onnx", precision=precision, threads=2)
+    batch = inputs(name)
+
+    (alone,) = graph.run([batch])
+    together = graph.run([batch, batch, batch])
+
+    for answer in together:
+        assert (answer["embedding"] * alone["embedding"]).sum(axis=1).min() > 0.99999
+
+
+def test_batches_of_many_threads_meet_and_none_is_mistaken() -> None:
+    batches = [inputs("audio") for _ in range(8)]
+    for place, batch in enumerate(batches):
+        batch["windows"][:, :80] += place / 4
+    graph = OpenVinoGraph(FOLDER / "audio.onnx", precision=Precision.F32, threads=2)
+    alone = [graph.run([batch])[0]["embedding"] for batch in batches]
+
+    with ThreadPoolExecutor(8) as pool:
+        met = list(pool.map(lambda batch: graph.run([batch])[0]["embedding"], batches * 3))
+
+    for place, answer in enumerate(met):
+        np.testing.assert_allclose(answer, alone[place % 8], atol=1e-6)
 
 
 def test_a_graph_that_nobody_holds_is_freed() -> None:
