@@ -118,17 +118,29 @@ def _cancel(job_id: str, until: Until) -> Flow[Job]:
 
 def _wait(job_id: str, progress: Watch | None, until: Until) -> Flow[Job]:
     """Looks come further apart the longer it takes."""
-    seen, pause = None, FIRST_LOOK_SECONDS
-    while True:
-        job = yield from _get(job_id, until)
-        if progress is not None and job.fields != seen:
-            progress(job)
-        if job.is_finished:
-            return job
+    job, pause = (yield from _get(job_id, until)), FIRST_LOOK_SECONDS
+    _tell(job, progress)
+    while not job.is_finished:
         if pause >= until.left():
-            raise DeadlineMissed(f"The job {job_id} is {job.state} still.", fix="Wait for it again, or cancel it.")
+            raise _unfinished(job)
         yield Pause(seconds=pause)
-        seen, pause = job.fields, min(LOOK_SECONDS, pause * 1.5)
+        before, pause = job, min(LOOK_SECONDS, pause * 1.5)
+        try:
+            job = yield from _get(job_id, until)
+        except DeadlineMissed as error:
+            raise _unfinished(before) from error
+        if job.fields != before.fields:
+            _tell(job, progress)
+    return job
+
+
+def _tell(job: Job, progress: Watch | None) -> None:
+    if progress is not None:
+        progress(job)
+
+
+def _unfinished(job: Job) -> DeadlineMissed:
+    return DeadlineMissed(f"The job {job.id} is {job.state} still.", fix="Wait for it again, or cancel it.")
 
 
 def _path(job_id: str) -> str:

@@ -177,7 +177,7 @@ def test_waiting_for_a_job_ends_with_the_time(ask: Asking, service: FakeService)
     service.answers = {"GET /v1/jobs/job_1": [job("running", 1)]}
 
     with pytest.raises(DeadlineMissed, match="running still"):
-        ask("jobs.wait", "job_1", timeout=0.5)
+        ask("jobs.wait", "job_1", timeout=2.0)
 
 
 def test_a_job_is_cancelled_and_a_folder_becomes_one(ask: Asking, service: FakeService) -> None:
