@@ -10,14 +10,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock
-from typing import Any, Protocol, final
+from typing import Any, Final, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from commonspace.core.errors import MissingExtra, ModelError
 
-__all__ = ["Graph", "OnnxRuntimeGraph", "OpenVinoGraph", "Precision", "load_graph", "openvino"]
+__all__ = ["Graph", "OnnxRuntimeGraph", "OpenVinoGraph", "Precision", "Traffic", "load_graph", "openvino"]
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -95,8 +95,38 @@ class _Streams:
 
 
 @final
+class Traffic:
+    """Whether runs come one at a time in this process, of whatever network, or meet, as they do in a busy service."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._num_running = 0
+        self._met = False
+        self._joined = False
+
+    @contextmanager
+    def running(self) -> Iterator[bool]:
+        """Run; True where nobody else does, and nobody came during the last run that began so."""
+        with self._lock:
+            self._joined = self._num_running > 0
+            self._met = self._met or self._joined
+            self._num_running += 1
+            is_quiet = not self._met
+        try:
+            yield is_quiet
+        finally:
+            with self._lock:
+                self._num_running -= 1
+                if not self._num_running:
+                    self._met = self._joined
+
+
+_TRAFFIC: Final = Traffic()
+
+
+@final
 class OpenVinoGraph:
-    """OpenVINO on the CPU: a batch that is alone here has every thread, batches that meet have one each.
+    """OpenVINO on the CPU: a batch that comes alone has every thread, batches that meet have one each.
 
     A network is compiled for one way of running or the other when it is first run so, because each holds the weights.
     """
@@ -104,18 +134,13 @@ class OpenVinoGraph:
     def __init__(self, path: Path, *, precision: Precision, threads: int) -> None:
         self._streams = partial(_Streams, path, precision=precision, threads=threads)
         self._lock = Lock()
-        self._alone = Lock()
         self._ways = {1: self._streams(count=1)}
         self._threads = threads
 
     def run(self, batches: Sequence[Arrays]) -> list[dict[str, NDArray[np.float32]]]:
         """Run every batch; answers are in order."""
-        if len(batches) == 1 and self._alone.acquire(blocking=False):
-            try:
-                return self._way(1).run(batches)
-            finally:
-                self._alone.release()
-        return self._way(self._threads).run(batches)
+        with _TRAFFIC.running() as is_quiet:
+            return self._way(1 if is_quiet and len(batches) == 1 else self._threads).run(batches)
 
     def _way(self, count: int) -> _Streams:
         """The network compiled for so many batches at once."""

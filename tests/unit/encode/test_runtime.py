@@ -10,7 +10,7 @@ import pytest
 
 from commonspace.core.errors import MissingExtra, ModelError
 from commonspace.encode import catalog, runtime
-from commonspace.encode.runtime import OnnxRuntimeGraph, OpenVinoGraph, Precision, load_graph
+from commonspace.encode.runtime import OnnxRuntimeGraph, OpenVinoGraph, Precision, Traffic, load_graph
 
 FOLDER = catalog.folder_of("nano")
 
@@ -63,6 +63,19 @@ def test_what_is_alone_answers_as_it_does_in_company(name: str, precision: Preci
 
     for answer in together:
         assert (answer["embedding"] * alone["embedding"]).sum(axis=1).min() > 0.99999
+
+
+def test_runs_that_met_share_the_threads_until_one_was_alone() -> None:
+    traffic = Traffic()
+
+    with traffic.running() as first, traffic.running() as second:
+        pass
+    with traffic.running() as third:
+        pass
+    with traffic.running() as fourth:
+        pass
+
+    assert (first, second, third, fourth) == (True, False, False, True)
 
 
 def test_batches_of_many_threads_meet_and_none_is_mistaken() -> None:
