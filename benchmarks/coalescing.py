@@ -26,7 +26,8 @@ from commonspace.core.vectors import Vectors
 from commonspace.index.database import Database
 from commonspace.index.kinds import Choice, Kind, made
 from commonspace.index.mirror import Mirror
-from commonspace.index.resident import Resident, Sought
+from commonspace.index.resident import Resident
+from commonspace.index.sought import Sought
 
 THREADS: Final = (1, 8, 64)
 KINDS: Final = (Kind.FLAT, Kind.SCAN, Kind.IVF_SQ8)

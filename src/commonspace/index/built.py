@@ -22,7 +22,7 @@ from commonspace.core.vectors import Vectors
 from commonspace.index.index import Ids
 from commonspace.index.replacing import replacing
 
-__all__ = ["Built", "Stamp", "built_path", "read_built", "stamp_of", "write_built"]
+__all__ = ["Built", "BuiltFiles", "Stamp", "built_path", "read_built", "stamp_of", "write_built"]
 
 MAGIC: Final = b"CSBUILT1"
 DIGEST_BYTES: Final = 32
@@ -50,6 +50,25 @@ class Built:
 
     stamp: Stamp
     data: bytes
+
+
+@final
+class BuiltFiles:
+    """What a store keeps of structures, one file a kind; those over rows with biases are others."""
+
+    def __init__(self, folder: Path, *, biased: bool) -> None:
+        self._folder = folder
+        self._biased = biased
+
+    def read(self, kind: str, ids: Ids, rows: Vectors) -> Built | None:
+        """The structure of a kind over the first of these rows, if its file is good."""
+        return read_built(built_path(self._folder, kind, biased=self._biased), kind, ids, rows)
+
+    def write(self, kind: str, sequence: int, ids: Ids, rows: Vectors, data: bytes | None) -> None:
+        """Keep a structure over all these rows, if there is one."""
+        if data is not None:
+            path = built_path(self._folder, kind, biased=self._biased)
+            write_built(path, Built(stamp=stamp_of(kind, sequence, ids, rows), data=data))
 
 
 def built_path(folder: Path, kind: str, *, biased: bool) -> Path:

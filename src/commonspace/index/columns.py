@@ -1,7 +1,7 @@
 """What memory needs to know of each segment besides its vector, streamed from the database in chunks."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, final
@@ -15,7 +15,7 @@ from commonspace.index.ascending import places_of
 from commonspace.index.index import Ids, Mask
 from commonspace.index.rows import read_vectors, unreadable
 
-__all__ = ["CHUNK_ROWS", "CODES", "Columns", "columns_until", "removals_since", "segment_chunks"]
+__all__ = ["CHUNK_ROWS", "CODES", "Columns", "among", "columns_until", "removals_since", "segment_chunks"]
 
 CHUNK_ROWS = 4_096
 CODES = {modality: code for code, modality in enumerate(Modality)}
@@ -60,6 +60,13 @@ class Columns:
     def places(self, ids: Ids) -> Ids:
         """Where these ids, all of them held, stand."""
         return places_of(self.ids, ids)
+
+
+def among(modalities: Collection[Modality]) -> Mask:
+    """For every code whether it is one of these modalities': a table to look codes up in."""
+    table = np.zeros(len(CODES), np.bool_)
+    table[[CODES[modality] for modality in modalities]] = True
+    return table
 
 
 def removals_since(connection: sqlite3.Connection, sequence: int, path: Path) -> Ids:

@@ -24,7 +24,18 @@ from commonspace.index.refined import RefinedIndex
 from commonspace.index.scan import CodeScan, scan_is_here
 from commonspace.index.schema import about, set_about
 
-__all__ = ["DEPTHS", "FLAT_ROWS", "SCAN_ROWS", "Choice", "Kind", "automatic", "chosen", "made", "store_choice"]
+__all__ = [
+    "DEPTHS",
+    "FLAT_ROWS",
+    "LONG_IN_MAKING",
+    "SCAN_ROWS",
+    "Choice",
+    "Kind",
+    "automatic",
+    "chosen",
+    "made",
+    "store_choice",
+]
 
 FLAT_ROWS: Final = 20_000
 SCAN_ROWS: Final = 1_000_000
@@ -57,6 +68,9 @@ DEPTHS: Final = {
     Kind.BINARY: 1_000,
 }
 """How many candidates are scored exactly, if not said."""
+
+LONG_IN_MAKING: Final = frozenset(Kind) - {Kind.EXACT, Kind.FLAT, Kind.SCAN, Kind.BINARY}
+"""What is fitted or linked row by row: minutes for a million rows, where codes take seconds."""
 
 _CODECS = {
     Kind.IVF_FLAT: Codec.FLAT,

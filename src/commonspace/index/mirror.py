@@ -1,28 +1,41 @@
-"""One resident index for many threads: searches that meet go together, catching up goes alone."""
+"""One resident index for many threads: searches that meet go together, catching up goes alone.
+
+An index that takes long to make is made beside the one that answers, in a thread that gives way to others.
+"""
 
 import itertools
+import logging
+import os
 import sqlite3
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Final, final
 
 import numpy as np
 
+from commonspace.core.errors import CommonspaceError
 from commonspace.index.bias import ItemBias
 from commonspace.index.coalesce import Coalescer
 from commonspace.index.database import Database
 from commonspace.index.gate import Gate
 from commonspace.index.recent_hits import RecentHits
 from commonspace.index.records import SegmentHit
-from commonspace.index.resident import Answers, MakeIndex, Resident, Sought
+from commonspace.index.resident import MakeIndex, Resident
 from commonspace.index.schema import number
+from commonspace.index.sought import Answers, Sought
 
 __all__ = ["Mirror"]
 
 TRIES_BEFORE_GOING_BACK: Final = 3
 MOST_QUERIES_TOGETHER: Final = 256
 """A search of more queries than this is a batch by itself, and goes beside the others."""
+MAKING_NICENESS: Final = 10
+
+_log = logging.getLogger(__name__)
 
 
 @final
@@ -45,7 +58,11 @@ class Mirror:
     def __init__(self, folder: Path, dimension: int, make_index: MakeIndex | None, bias: ItemBias | None) -> None:
         self._recent = RecentHits(folder)
         self._gate = Gate()
-        self._resident = Resident(folder, dimension, make_index, bias)
+        self._folder = folder
+        self._made = partial(Resident, folder, dimension, make_index, bias)
+        self._resident = self._made()
+        self._making = Lock()
+        self._closed = False
         self._together: Coalescer[_Asked, Answers | None] = Coalescer(self._answer)
 
     def hits(self, database: Database, sought: Sought) -> list[list[SegmentHit]]:
@@ -55,6 +72,10 @@ class Mirror:
                 here = number(connection, "sequence")
                 answers = self._search(connection, here, sought, may_go_back=attempt >= TRIES_BEFORE_GOING_BACK)
                 if answers is not None:
+                    if self._resident.is_due and self._making.acquire(blocking=False):
+                        Thread(
+                            target=self._make_another, args=(database,), name="index in the making", daemon=True
+                        ).start()
                     return [self._recent.of(connection, ranked, here) for ranked in answers]
         raise AssertionError  # itertools.count has no end
 
@@ -67,8 +88,9 @@ class Mirror:
         return self._search(connection, number(connection, "sequence"), sought, may_go_back=may_go_back)
 
     def close(self) -> None:
-        """Let go of connections, if the index has any."""
+        """Let go of connections, if the index has any; what is being made is not waited for."""
         with self._gate.changing():
+            self._closed = True
             self._resident.close()
 
     def _search(
@@ -95,6 +117,29 @@ class Mirror:
             if groups and not self._resident.undisturbed():
                 return [None] * len(batch)
         return answers
+
+    def _make_another(self, database: Database) -> None:
+        """Make the index that is due, catch up with what came meanwhile, and answer from it from then on.
+
+        Where that fails the old one goes on: it is as right, but slower or larger, and nobody tries again.
+        """
+        try:
+            if sys.platform == "linux":
+                os.nice(MAKING_NICENESS)  # this thread's alone; elsewhere the whole process's
+            other = self._made(patient=True)
+            for finish in (other.prepare, other.prepare):
+                with database.reading() as connection:
+                    other.catch_up(connection)
+                finish()
+            with database.reading() as connection, self._gate.changing():
+                other.catch_up(connection)
+                if not self._closed:
+                    self._resident = other
+                    self._recent.show(connection, number(connection, "sequence"))
+            self._making.release()
+        except (CommonspaceError, OSError, MemoryError, RuntimeError) as error:
+            if not self._closed:
+                _log.warning("The index of '%s' was not made anew: %s", self._folder, error)
 
     def _show(self, connection: sqlite3.Connection, here: int, *, may_go_back: bool) -> None:
         shown = self._resident.sequence  # whoever answers looks again, with the gate held

@@ -16,7 +16,7 @@ from commonspace.index.exact import best_rows
 from commonspace.index.held import BLOCK_ROWS, HeldRows
 from commonspace.index.index import Ids, Mask, Scores
 
-__all__ = ["EXACT_SHARE", "MAX_DEAD_SHARE", "MAX_GROWTH", "MakeCoarse", "RefinedIndex"]
+__all__ = ["ASIDE_ROWS", "EXACT_SHARE", "MAX_DEAD_SHARE", "MAX_GROWTH", "MakeCoarse", "RefinedIndex"]
 
 EXACT_SHARE: Final = 0.02
 """A filter that leaves less than this share of the rows is answered exactly on the rows it leaves."""
@@ -24,6 +24,8 @@ MAX_DEAD_SHARE: Final = 0.2
 """Past this share of removed rows everything is built anew without them."""
 MAX_GROWTH: Final = 2.0
 """What was fitted to its rows is built anew when there are this many times as many."""
+ASIDE_ROWS: Final = 50_000
+"""More rows than this are not built anew where a search waits for it: the index says that it ``is_due``."""
 CANDIDATES_PER_HIT: Final = 2
 
 MakeCoarse = Callable[[int], Coarse]
@@ -58,6 +60,12 @@ class RefinedIndex:
         """No: scores are exact, but a near row may be missed."""
         return False
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is to be built anew: too many of its rows are gone, or it was fitted to too few of them."""
+        outgrown = self._coarse.is_trained and len(self._rows) > MAX_GROWTH * self._num_fitted > 0
+        return outgrown or len(self._ids) < (1 - MAX_DEAD_SHARE) * len(self._rows)
+
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Hold more vectors under higher ids; the first ones are not copied if they are read-only."""
         slots = np.arange(len(self._rows), len(self._rows) + len(vectors))
@@ -66,18 +74,23 @@ class RefinedIndex:
         self._alive = np.concatenate([self._alive, np.ones(len(vectors), np.bool_)])
 
     def remove(self, ids: Ids) -> None:
-        """Let go of these ids; past ``MAX_DEAD_SHARE`` the rest moves together and is built anew."""
+        """Let go of these ids; past ``MAX_DEAD_SHARE`` of few enough rows the rest is built anew."""
         kept = ~np.isin(self._ids, ids)
         if kept.all():
             return
         self._alive[self._slots[~kept]] = False
         self._ids, self._slots = self._ids[kept], self._slots[kept]
-        if len(self._ids) < (1 - MAX_DEAD_SHARE) * len(self._rows):
+        if len(self._rows) <= ASIDE_ROWS and self.is_due:
+            self.renew()
+
+    def renew(self) -> None:
+        """Move what is left together, to be built anew when it is next searched or prepared."""
+        if len(self._ids) < len(self._rows):
             rows = HeldRows(self._dimension)
             for at in range(0, len(self._slots), BLOCK_ROWS):
                 rows.add(self._rows.take(self._slots[at : at + BLOCK_ROWS]))
             self._rows, self._slots, self._alive = rows, np.arange(len(rows)), np.ones(len(rows), np.bool_)
-            self._num_coded = self._num_fitted = 0
+        self._num_coded = self._num_fitted = 0
 
     def search(self, queries: Vectors, k: int, allowed: Mask | None) -> tuple[Scores, Ids]:
         """The best ``k`` of the allowed for each query that were looked at, best first, with exact scores."""
@@ -95,9 +108,24 @@ class RefinedIndex:
         places = places_of(self._ids, ids)
         return self._rows.take(places if len(self._ids) == len(self._rows) else self._slots[places])
 
+    def prepare(self) -> None:
+        """Bring the coarse structure up to the rows; one thread does, the others wait."""
+        if self._num_coded == len(self._rows):
+            return
+        with self._lock:
+            count = len(self._rows)
+            if self._num_coded == count or count < self._coarse.fewest_rows:
+                return
+            if not self._num_coded or (count <= ASIDE_ROWS and self.is_due):
+                self._coarse.build(self._rows)
+                self._num_fitted = count
+            else:
+                self._coarse.extend(self._rows, self._num_coded)
+            self._num_coded = count
+
     def dump(self) -> bytes | None:
         """The coarse structure as bytes, if there is one and it has all rows and no others."""
-        self._prepare()
+        self.prepare()
         return self._coarse.dump() if self._num_coded and len(self._ids) == len(self._rows) else None
 
     def restore(self, ids: Ids, vectors: Vectors, data: bytes, num_coded: int) -> None:
@@ -131,7 +159,7 @@ class RefinedIndex:
 
     def _some_of(self, queries: Vectors, k: int, depth: int, allowed: Mask | None) -> tuple[Scores, Ids]:
         """The candidates scored; a query that got fewer than it wants looks at all."""
-        self._prepare()
+        self.prepare()
         mask = self._mask(allowed)
         share = 1.0 if mask is None else float(np.count_nonzero(mask)) / len(self._rows)
         candidates = self._coarse.nearest(queries, depth, mask, share)
@@ -157,19 +185,3 @@ class RefinedIndex:
         mask = np.zeros(len(self._rows), np.bool_)
         mask[self._slots[allowed]] = True
         return mask
-
-    def _prepare(self) -> None:
-        """Bring the coarse structure up to the rows; one thread does, the others wait."""
-        if self._num_coded == len(self._rows):
-            return
-        with self._lock:
-            count = len(self._rows)
-            if self._num_coded == count or count < self._coarse.fewest_rows:
-                return
-            outgrown = self._coarse.is_trained and count > MAX_GROWTH * self._num_fitted
-            if not self._num_coded or outgrown:
-                self._coarse.build(self._rows)
-                self._num_fitted = count
-            else:
-                self._coarse.extend(self._rows, self._num_coded)
-            self._num_coded = count

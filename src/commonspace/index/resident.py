@@ -5,54 +5,35 @@ over the snapshot's vectors is kept in a file of its own (``built``), so that it
 """
 
 import sqlite3
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from commonspace.core.modality import Modality
 from commonspace.core.vectors import Vectors
-from commonspace.index.attributes import Attributes, Condition
+from commonspace.index.attributes import Attributes
 from commonspace.index.bias import ItemBias, extended, extended_queries
-from commonspace.index.built import Built, built_path, read_built, stamp_of, write_built
-from commonspace.index.columns import CHUNK_ROWS, CODES, Columns, removals_since, segment_chunks
+from commonspace.index.built import Built, BuiltFiles
+from commonspace.index.columns import CHUNK_ROWS, Columns, among, removals_since, segment_chunks
 from commonspace.index.index import Ids, Index, Mask, Scores
-from commonspace.index.kinds import Choice, automatic, chosen, made
+from commonspace.index.kinds import LONG_IN_MAKING, Choice, Kind, automatic, chosen, made
 from commonspace.index.lasting import Kept, Lasting
-from commonspace.index.refined import RefinedIndex
+from commonspace.index.refined import ASIDE_ROWS, RefinedIndex
 from commonspace.index.schema import number
 from commonspace.index.snapshot import mark_of, read_snapshot
+from commonspace.index.sought import Answers, Sought
 
-__all__ = ["Answers", "MakeIndex", "Resident", "Sought"]
+__all__ = ["MakeIndex", "Resident"]
 
 MakeIndex = Callable[[int], Index]
-Answers = list[list[tuple[int, float]]]
-"""For each query, segments and their scores, best first."""
 
 SPARE_CANDIDATES = 16
 WIDENING = 4
+STOPGAP: Final = Choice(kind=Kind.SCAN)
 WORTH_WRITING = 1.25
 """What was built is written again once the snapshot has this many times the rows that the file covers."""
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Sought:
-    """What a search wants: the best ``k`` segments, of items of these modalities, made by these towers (None: by any).
-
-    With ``where``, only of items for which this condition holds; with ``best_of_item``, an item's best
-    segment only.
-    """
-
-    queries: Vectors
-    k: int
-    modalities: Collection[Modality] | None = None
-    towers: Collection[Modality] | None = None
-    where: Condition | None = None
-    best_of_item: bool = False
 
 
 @final
@@ -61,16 +42,26 @@ class Resident:
 
     With a bias the index holds one dimension more (``bias`` says why). While one thread catches up, no other
     may use it (``mirror`` sees to that). With ``make_index`` None the index is the one that the store was told to
-    use, else the one for its size.
+    use, else the one for its size. Over many rows, one that takes minutes to make is not made here unless this is
+    ``patient``: what can be had at once answers, and another resident ``is_due``.
     """
 
     def __init__(
-        self, folder: Path, dimension: int, make_index: MakeIndex | None, bias: ItemBias | None = None
+        self,
+        folder: Path,
+        dimension: int,
+        make_index: MakeIndex | None,
+        bias: ItemBias | None = None,
+        *,
+        patient: bool = False,
     ) -> None:
         self._folder = folder
+        self._patient = patient
+        self._is_due = False
         self._dimension = dimension
         self._make_index = make_index
         self._bias = bias
+        self._files = BuiltFiles(folder, biased=bias is not None)
         largest = 1.0 if bias is None else 2.0  # a cosine less a bias, each at most one
         self._rounding = 1.01 * (dimension + 1) * largest * 2.0**-24
         self._sequence: int | None = None
@@ -99,6 +90,11 @@ class Resident:
         """The index over the segments shown."""
         return self._index
 
+    @property
+    def is_due(self) -> bool:
+        """Whether another is to be made beside this one, with an index that is not made while a search waits."""
+        return self._is_due
+
     def catch_up(self, connection: sqlite3.Connection, *, may_go_back: bool = True) -> None:
         """Show what ``connection`` sees. If this fails, nothing is shown until it succeeds.
 
@@ -114,16 +110,23 @@ class Resident:
                 return
             known = None
         if known is None or not horizon <= known <= target:
-            known = self._load(connection, _num_segments(connection))
+            known = self._load(connection, connection.execute("SELECT count(*) FROM segments").fetchone()[0])
         if known < target:
             if self._kept is not None:
                 self._kept.announce(connection, known)
             self._replay(connection, known)
         if self._kept is not None and not self._kept.seal(connection):
             return
-        if self._choice_for(connection, len(self._columns.ids)) != self._choice:
-            self._replay(connection, self._load(connection, len(self._columns.ids)))
+        self._renew_if_quick(connection)
         self._sequence = target
+
+    def prepare(self) -> None:
+        """Make what is still to be made of the index, so that no search waits for it."""
+        if isinstance(self._index, RefinedIndex):
+            if self._index.is_due:
+                self._index.renew()
+            self._index.prepare()
+            self._is_due = False
 
     def search(self, connection: sqlite3.Connection, sought: Sought) -> Answers:
         """The best segments for each query, best first; ``connection`` sees the state that is shown.
@@ -166,7 +169,7 @@ class Resident:
 
     def _allowed(self, connection: sqlite3.Connection, sought: Sought) -> Mask | None:
         masks = [
-            _among(wanted)[column]
+            among(wanted)[column]
             for column, wanted in ((self._columns.codes, sought.modalities), (self._columns.towers, sought.towers))
             if wanted is not None
         ]
@@ -213,6 +216,15 @@ class Resident:
         self._columns = Columns.joined([])
         self._attributes.clear()
 
+    def _renew_if_quick(self, connection: sqlite3.Connection) -> None:
+        """Hold the rows in another index where one is due and they are few; where they are many, say that it is due."""
+        count = len(self._columns.ids)
+        is_other = self._choice_for(connection, count) != self._choice
+        if is_other and count <= ASIDE_ROWS:
+            self._replay(connection, self._load(connection, count))
+        worn = self._kept is None and isinstance(self._index, RefinedIndex) and self._index.is_due
+        self._is_due = count > ASIDE_ROWS and (is_other or worn)
+
     def _choice_for(self, connection: sqlite3.Connection, count: int) -> Choice:
         return self._choice if self._make_index else chosen(connection) or automatic(count, self._choice.kind)
 
@@ -226,29 +238,39 @@ class Resident:
             return resumption.sequence
         mark = mark_of(connection)
         snapshot = mark and read_snapshot(self._folder, mark, self._dimension)
-        if mark is None or snapshot is None:
+        held = snapshot and (snapshot.columns, self._rows(snapshot.columns, snapshot.vectors))
+        built = held and self._built(*held)
+        if built is None and self._takes_long(count):
+            self._choice = STOPGAP
+            self._clear()
+            built = held and self._built(*held)
+        if mark is None or held is None:
             return -1
-        self._columns = snapshot.columns
-        rows = self._rows(snapshot.columns, snapshot.vectors)
-        if isinstance(self._index, RefinedIndex):
-            self._hold_built(self._index, rows, mark.sequence)
-        else:
-            self._index.add(snapshot.columns.ids, rows)
+        self._columns, rows = held
+        self._hold_snapshot(rows, built, mark.sequence)
         return mark.sequence
 
-    def _hold_built(self, index: RefinedIndex, rows: Vectors, sequence: int) -> None:
-        """Hold the snapshot's rows with what was built over them, from its file if that is good; else write it."""
-        ids, kind = self._columns.ids, self._choice.kind.value
-        path = built_path(self._folder, kind, biased=self._bias is not None)
-        built = read_built(path, kind, ids, rows) if self._make_index is None else None
-        if built is None:
+    def _takes_long(self, count: int) -> bool:
+        """Whether the chosen index, made of so many rows, would keep searches waiting for minutes."""
+        makes_own = self._make_index is None and self._choice.kind in LONG_IN_MAKING
+        return makes_own and count > ASIDE_ROWS and not self._patient
+
+    def _built(self, columns: Columns, rows: Vectors) -> Built | None:
+        """What was built of the chosen index over a snapshot's rows, if its file is good."""
+        is_kept = self._make_index is None and isinstance(self._index, RefinedIndex)
+        return self._files.read(self._choice.kind.value, columns.ids, rows) if is_kept else None
+
+    def _hold_snapshot(self, rows: Vectors, built: Built | None, sequence: int) -> None:
+        """Hold the snapshot's rows with what was built over them, if that is there; else write it for the next time."""
+        ids, index = self._columns.ids, self._index
+        if not isinstance(index, RefinedIndex) or built is None:
             index.add(ids, rows)
         else:
             index.restore(ids, rows, built.data, built.stamp.count)
-        if self._make_index is None and (built is None or len(ids) > WORTH_WRITING * built.stamp.count):
-            data = index.dump()
-            if data is not None:
-                write_built(path, Built(stamp=stamp_of(kind, sequence, ids, rows), data=data))
+        if not isinstance(index, RefinedIndex) or self._make_index is not None:
+            return
+        if built is None or len(ids) > WORTH_WRITING * built.stamp.count:
+            self._files.write(self._choice.kind.value, sequence, ids, rows, index.dump())
 
     def _replay(self, connection: sqlite3.Connection, known: int) -> None:
         gone = removals_since(connection, known, self._folder)
@@ -267,17 +289,6 @@ class Resident:
 
     def _rows(self, columns: Columns, vectors: Vectors) -> Vectors:
         return vectors if self._bias is None else extended(vectors, columns.towers, self._bias)
-
-
-def _num_segments(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT count(*) FROM segments").fetchone()[0])
-
-
-def _among(modalities: Collection[Modality]) -> Mask:
-    """For every code whether it is one of these modalities': a table to look codes up in."""
-    table = np.zeros(len(CODES), np.bool_)
-    table[[CODES[modality] for modality in modalities]] = True
-    return table
 
 
 def _products(rows: Vectors, query: Vectors) -> NDArray[np.float64]:

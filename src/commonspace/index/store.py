@@ -21,9 +21,10 @@ from commonspace.index.kinds import Choice, chosen, store_choice
 from commonspace.index.lock import WriterLock
 from commonspace.index.mirror import Mirror
 from commonspace.index.records import Entry, SegmentHit, StoredItem
-from commonspace.index.resident import MakeIndex, Sought
+from commonspace.index.resident import MakeIndex
 from commonspace.index.schema import check_format, number, read_space
 from commonspace.index.snapshots import Snapshots
+from commonspace.index.sought import Sought
 from commonspace.index.term_index import BestKeywords
 
 __all__ = ["Store"]

@@ -1,6 +1,7 @@
 """Which knobs meet a wished recall on one's own vectors: each kind is built once, and asked at every effort."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -21,7 +22,7 @@ from commonspace.index.kinds import Choice, Kind, made
 from commonspace.index.refined import RefinedIndex
 from commonspace.index.resident import Resident
 
-__all__ = ["USUAL_KINDS", "Sample", "Trial", "pick", "sample_of", "trials"]
+__all__ = ["USUAL_KINDS", "Sample", "Trial", "build", "pick", "sample_of", "trials"]
 
 USUAL_KINDS: Final = (Kind.FLAT, Kind.SCAN, Kind.IVF_SQ8, Kind.IVF_RABITQ)
 MOST_QUERIES: Final = 200
@@ -57,6 +58,15 @@ class Trial:
     recall: float
     milliseconds: float
     build_seconds: float
+
+
+def build(path: Path, dimension: int, bias: ItemBias | None) -> None:
+    """Make the index that a store is searched with now; its file is kept for the next opening, where a snapshot is."""
+    database = Database(path, writable=False)
+    with closing(database), database.reading() as connection:
+        resident = Resident(path, dimension, None, bias, patient=True)
+        resident.catch_up(connection)
+        resident.prepare()
 
 
 def sample_of(path: Path, dimension: int, bias: ItemBias | None, queries: Vectors | None = None) -> Sample:

@@ -52,7 +52,7 @@ class Tune:
 def answer_tune(request: Tune, wiring: Wiring) -> ExitCode:
     """Measure, show, pick, keep."""
     from commonspace.index.store import Store
-    from commonspace.index.tune import pick, sample_of, trials
+    from commonspace.index.tune import build, pick, sample_of, trials
 
     if not 0.0 < request.recall <= 1.0:
         raise UsageError(f"--recall {request.recall} is no share.", fix="Give a number above 0, up to 1.")
@@ -73,6 +73,8 @@ def answer_tune(request: Tune, wiring: Wiring) -> ExitCode:
     if best is not None and not request.dry_run:
         with Store.open(path, space=space) as store:
             store.choose_index(best.choice)
+            store.snapshot()
+        build(path, space.dimension, bias)
     _show(request, sample, measured, best)
     if best is None:
         raise UsageError(
