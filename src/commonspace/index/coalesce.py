@@ -1,7 +1,7 @@
 """Questions that come while others are being answered are answered together: nobody waits on a clock.
 
-Whoever finds nobody at work becomes the leader and answers what is queued, itself included. What comes meanwhile
-waits, and one of those waiting leads next. A caller alone pays for one lock.
+Whoever finds a lane free answers its own question there. What comes while all lanes are taken waits, and as a lane
+gets free, one of those waiting takes the lane's share of them. A caller alone pays for one lock.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,13 +30,14 @@ class _Ticket(Generic[Q, A]):
 
 @final
 class Coalescer(Generic[Q, A]):
-    """Hands questions to ``work`` in batches; ``work`` answers them in order, and is never run twice at once."""
+    """Hands questions to ``work`` in batches, as many at once as ``num_lanes`` says; ``work`` answers them in order."""
 
-    def __init__(self, work: Callable[[Sequence[Q]], Sequence[A]]) -> None:
+    def __init__(self, work: Callable[[Sequence[Q]], Sequence[A]], num_lanes: Callable[[], int] = lambda: 1) -> None:
         self._work: Final = work
+        self._num_lanes: Final = num_lanes
         self._lock = Lock()
         self._waiting: list[_Ticket[Q, A]] = []
-        self._is_led = False
+        self._num_taken = 0
 
     @property
     def num_waiting(self) -> int:
@@ -46,10 +47,11 @@ class Coalescer(Generic[Q, A]):
     def ask(self, question: Q) -> A:
         """The answer to one question; what ``work`` raises is raised in every caller of the batch."""
         with self._lock:
-            ticket = _Ticket[Q, A](question) if self._is_led else None
-            if ticket is not None:
+            ticket = _Ticket[Q, A](question) if self._num_taken >= self._num_lanes() else None
+            if ticket is None:
+                self._num_taken += 1
+            else:
                 self._waiting.append(ticket)
-            self._is_led = True
         if ticket is None:
             return self._alone(question)
         try:
@@ -64,7 +66,7 @@ class Coalescer(Generic[Q, A]):
         return ticket.answer  # type: ignore[return-value]  # done without an error: A itself may be None
 
     def _alone(self, question: Q) -> A:
-        """Answer one question while nobody else's is; those who come meanwhile wait, and one of them leads next."""
+        """Answer one question in a lane of its own; those who come meanwhile may wait, and one of them leads next."""
         try:
             (answer,) = self._work([question])
             return answer
@@ -73,9 +75,10 @@ class Coalescer(Generic[Q, A]):
                 self._hand_on()
 
     def _lead(self, own: _Ticket[Q, A]) -> None:
-        """Answer everything that is queued, then let one of those who still wait lead."""
+        """Answer the lane's share of what waits, ``own`` included, then let one of those who still wait lead."""
         with self._lock:
-            batch, self._waiting = self._waiting, []
+            share = len(self._waiting) // self._num_lanes()
+            batch, self._waiting = [own, *self._waiting[:share]], self._waiting[share:]
         try:
             answers = self._work([ticket.question for ticket in batch])
             for ticket, answer in zip(batch, answers, strict=True):
@@ -97,11 +100,12 @@ class Coalescer(Generic[Q, A]):
         with self._lock:
             if ticket in self._waiting:
                 self._waiting.remove(ticket)
-            if ticket.called.is_set() and not ticket.is_done:
+            elif ticket.called.is_set() and not ticket.is_done:
                 self._hand_on()
 
     def _hand_on(self) -> None:
-        """Let the first who waits lead; with the lock held."""
-        self._is_led = bool(self._waiting)
-        if self._is_led:
-            self._waiting[0].called.set()
+        """Give the lane to the first who waits, or set it free; with the lock held."""
+        if self._waiting:
+            self._waiting.pop(0).called.set()
+        else:
+            self._num_taken -= 1

@@ -24,6 +24,7 @@ from commonspace.index.database import Database
 from commonspace.index.gate import Gate
 from commonspace.index.recent_hits import RecentHits
 from commonspace.index.records import SegmentHit
+from commonspace.index.refined import RefinedIndex
 from commonspace.index.resident import MakeIndex, Resident
 from commonspace.index.schema import number
 from commonspace.index.sought import Answers, Sought
@@ -63,7 +64,7 @@ class Mirror:
         self._resident = self._made()
         self._making = Lock()
         self._closed = False
-        self._together: Coalescer[_Asked, Answers | None] = Coalescer(self._answer)
+        self._together: Coalescer[_Asked, Answers | None] = Coalescer(self._answer, self._num_lanes)
 
     def hits(self, database: Database, sought: Sought) -> list[list[SegmentHit]]:
         """What is sought, with its items, all of one state of the store: the newest when this was called, or newer."""
@@ -73,9 +74,7 @@ class Mirror:
                 answers = self._search(connection, here, sought, may_go_back=attempt >= TRIES_BEFORE_GOING_BACK)
                 if answers is not None:
                     if self._resident.is_due and self._making.acquire(blocking=False):
-                        Thread(
-                            target=self._make_another, args=(database,), name="index in the making", daemon=True
-                        ).start()
+                        Thread(target=self._make_another, args=(database,), daemon=True).start()
                     return [self._recent.of(connection, ranked, here) for ranked in answers]
         raise AssertionError  # itertools.count has no end
 
@@ -102,6 +101,10 @@ class Mirror:
         if len(sought.queries) > MOST_QUERIES_TOGETHER:
             return self._answer([asked])[0]
         return self._together.ask(asked)
+
+    def _num_lanes(self) -> int:
+        """One where a batch costs little more than a query; what looks at each query by itself has a lane a core."""
+        return len(os.sched_getaffinity(0)) if isinstance(self._resident.index, RefinedIndex) else 1
 
     def _answer(self, batch: Sequence[_Asked]) -> list[Answers | None]:
         """Everything in one look; those who want the same but for the queries in one search."""

@@ -56,6 +56,30 @@ def test_what_comes_while_the_first_is_answered_is_one_batch() -> None:
     assert [len(batch) for batch in work.batches] == [1, 8]
 
 
+def test_with_two_lanes_two_are_at_work_and_share_those_who_wait() -> None:
+    begun, let_go = Barrier(3), Event()
+    batches: list[list[int]] = []
+
+    def work(questions: Sequence[int]) -> list[int]:
+        batches.append(list(questions))
+        if len(batches) <= 2:
+            begun.wait(10)
+            assert let_go.wait(10)
+        return [10 * question for question in questions]
+
+    together: Coalescer[int, int] = Coalescer(work, lambda: 2)
+    with ThreadPoolExecutor(10) as pool:
+        first = [pool.submit(together.ask, number) for number in (0, 1)]
+        begun.wait(10)
+        others = [pool.submit(together.ask, number) for number in range(2, 10)]
+        queued(together, 8)
+        let_go.set()
+
+        assert [each.result(10) for each in (*first, *others)] == [10 * number for number in range(10)]
+    assert sorted(map(len, batches[:2])) == [1, 1]
+    assert max(map(len, batches)) <= 4
+
+
 def test_an_error_reaches_everyone_of_its_batch_and_nobody_else() -> None:
     work = Held()
     together: Coalescer[int, int] = Coalescer(work)
