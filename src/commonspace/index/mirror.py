@@ -130,10 +130,10 @@ class Mirror:
             if sys.platform == "linux":
                 os.nice(MAKING_NICENESS)  # this thread's alone; elsewhere the whole process's
             other = self._made(patient=True)
-            for finish in (other.prepare, other.prepare):
+            for _ in range(2):  # once for what there is, once for what came meanwhile
                 with database.reading() as connection:
                     other.catch_up(connection)
-                finish()
+                other.prepare()
             with database.reading() as connection, self._gate.changing():
                 other.catch_up(connection)
                 if not self._closed:
