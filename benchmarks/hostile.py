@@ -15,7 +15,7 @@ from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import chain, cycle
 from typing import Any, Final, final
 
 import numpy as np
@@ -209,17 +209,16 @@ async def campaign(running: Served, per_kind: int, seconds: float) -> Outcome:
     await healthy.learn()
     load = Load(mix=MIX, rate=HEALTHY_RATE, seconds=seconds, warm_up_seconds=0.0)
     (alone,) = await fire(running.url, Asked(load=load))
-    stop = asyncio.Event()
-    slowly = asyncio.ensure_future(
-        besiege(running.url, _until(stop, attacks(1, dict.fromkeys(KINDS, 2000))), callers=1)
-    )
+    stop, files = asyncio.Event(), attacks(1, dict.fromkeys(KINDS, 2000))
+    first = next(files)  # all are damaged now: it takes seconds, in which this loop would time nobody
+    slowly = asyncio.ensure_future(besiege(running.url, _until(stop, chain([first], files)), callers=1))
     (beside,) = await fire(running.url, Asked(load=load))
     stop.set()
     slow = await slowly
     using, before = asyncio.ensure_future(healthy.use()), worker_ids(running)
     everything = (*bomb_attacks(), *shapeless())
     siege, memory = await watched(
-        running.process.pid, besiege(running.url, _chain(everything, attacks(0, dict.fromkeys(KINDS, per_kind))))
+        running.process.pid, besiege(running.url, chain(everything, attacks(0, dict.fromkeys(KINDS, per_kind))))
     )
     healthy.stopping = True
     await using
@@ -233,11 +232,6 @@ async def campaign(running: Served, per_kind: int, seconds: float) -> Outcome:
         workers_kept=worker_ids(running) == before,
         ready=await is_ready(running.url),
     )
-
-
-def _chain(first: Iterable[Attack], then: Iterable[Attack]) -> Iterator[Attack]:
-    yield from first
-    yield from then
 
 
 def _until(stop: asyncio.Event, attacks: Iterable[Attack]) -> Iterator[Attack]:
