@@ -62,9 +62,8 @@ class RefinedIndex:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is to be built anew: too many of its rows are gone, or it was fitted to too few of them."""
-        outgrown = self._coarse.is_trained and len(self._rows) > MAX_GROWTH * self._num_fitted > 0
-        return outgrown or len(self._ids) < (1 - MAX_DEAD_SHARE) * len(self._rows)
+        """Whether it is to be built anew, but of too many rows for a search to wait for that."""
+        return len(self._rows) > ASIDE_ROWS and self._is_worn()
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Hold more vectors under higher ids; the first ones are not copied if they are read-only."""
@@ -80,7 +79,7 @@ class RefinedIndex:
             return
         self._alive[self._slots[~kept]] = False
         self._ids, self._slots = self._ids[kept], self._slots[kept]
-        if len(self._rows) <= ASIDE_ROWS and self.is_due:
+        if len(self._rows) <= ASIDE_ROWS and self._is_worn():
             self.renew()
 
     def renew(self) -> None:
@@ -116,7 +115,7 @@ class RefinedIndex:
             count = len(self._rows)
             if self._num_coded == count or count < self._coarse.fewest_rows:
                 return
-            if not self._num_coded or (count <= ASIDE_ROWS and self.is_due):
+            if not self._num_coded or (count <= ASIDE_ROWS and self._is_worn()):
                 self._coarse.build(self._rows)
                 self._num_fitted = count
             else:
@@ -133,6 +132,11 @@ class RefinedIndex:
         self.add(ids, vectors)
         self._coarse.load(data)
         self._num_coded = self._num_fitted = num_coded
+
+    def _is_worn(self) -> bool:
+        """Whether too many rows are gone, or the structure was fitted to too few of them."""
+        outgrown = self._coarse.is_trained and len(self._rows) > MAX_GROWTH * self._num_fitted > 0
+        return outgrown or len(self._ids) < (1 - MAX_DEAD_SHARE) * len(self._rows)
 
     def _named(self, found: Ids) -> Ids:
         """The ids of slots; -1 stays -1."""

@@ -223,7 +223,7 @@ class Resident:
         if is_other and count <= ASIDE_ROWS:
             self._replay(connection, self._load(connection, count))
         worn = self._kept is None and isinstance(self._index, RefinedIndex) and self._index.is_due
-        self._is_due = count > ASIDE_ROWS and (is_other or worn)
+        self._is_due = worn or (is_other and count > ASIDE_ROWS)
 
     def _choice_for(self, connection: sqlite3.Connection, count: int) -> Choice:
         return self._choice if self._make_index else chosen(connection) or automatic(count, self._choice.kind)

@@ -103,12 +103,14 @@ def test_searches_are_answered_while_another_index_is_made_and_then_by_it(
         assert {hit.item.id for hit in store.search(late.vectors[:1], k=1)[0]} == {late.item.id}
 
 
-def test_rows_that_are_gone_are_left_behind_by_another(path: Path, prepared: Event) -> None:
+@pytest.mark.parametrize("num_gone", [NUM_ITEMS // 2, NUM_ITEMS - 1])
+def test_rows_that_are_gone_are_left_behind_by_another(path: Path, prepared: Event, num_gone: int) -> None:
+    """Though those that are left be few."""
     with Store.open(path) as store:
         store.choose_index(Choice(kind=Kind.SCAN))
         store.search(QUERIES, k=8)
         before = shown(store)
-        gone = [entry.item.id for entry in big_entries()[: NUM_ITEMS // 2]]
+        gone = [entry.item.id for entry in big_entries()[:num_gone]]
         store.remove(gone)
         assert before is shown(store)
 
